@@ -1,0 +1,104 @@
+"""The agent: a question in, steps and checked sentences and at last an answer out."""
+
+import time
+from collections.abc import Iterator
+from threading import Event as Flag
+
+from ..index.library import Library
+from ..index.rows import VideoRow
+from ..index.search import Scope
+from ..tools.errors import UsageError
+from . import question as questions
+from .actions import Actions
+from .answer import Answer, Citation, Searched, Sentence, Step, Usage, joined, wall_clock
+from .extractive import Extractive, band
+from .quotes import Quote
+from .verify import faults
+
+_SHADOWS = ("shot", "quality")  # kinds that no answer is made of
+
+
+class Agent:
+    """Answers questions about the videos of a library. Without a model, by quoting (see `extractive`)."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+
+    def ask(self, question: str, *, scope: Scope | None = None, cancel: Flag | None = None) -> Answer:
+        """The answer that `stream` ends with. Raises UsageError and LibraryError."""
+        for event in self.stream(question, scope=scope, cancel=cancel):
+            if isinstance(event, Answer):
+                return event
+        raise AssertionError("a stream ends with an answer")
+
+    def stream(
+        self, question: str, *, scope: Scope | None = None, cancel: Flag | None = None
+    ) -> Iterator[Step | Sentence | Answer]:
+        """Each step when it has ended, each sentence once it is checked, then the answer."""
+        began = time.perf_counter()
+        videos = self._videos(scope)
+        asked = questions.read(question, self.library.embedder)
+        kinds = frozenset(kind for video in videos for kind in self.library.kinds(video.id)) - {*_SHADOWS}
+        actions = Actions(self.library, videos)
+        finder = Extractive(asked, actions, self.library.embedder, kinds)
+        quotes = finder.quotes()
+        yield from actions.events
+        sentences: list[Sentence] = []
+        citations: list[Citation] = []
+        kept: list[Quote] = []
+        for quote in quotes:
+            if cancel and cancel.is_set():
+                raise KeyboardInterrupt
+            evidence = actions.cite(quote.segment, quote.span, quote.text)
+            text = finder.frame(quote)
+            if faults(text, [evidence.number], actions.evidence):
+                sentences.append(Sentence("", (), "dropped"))
+                continue
+            kept.append(quote)
+            citations.append(_citation(len(citations) + 1, quote, actions.videos[quote.segment.video]))
+            sentences.append(Sentence(text, (len(citations),), "ok"))
+            yield sentences[-1]
+        counted = {kind for video in videos for kind in self.library.store.counts(video.id)} - {*_SHADOWS}
+        searched = Searched(
+            len(videos), sum(self.library.complete(v.id) for v in videos), tuple(sorted(kinds)), finder.missing()
+        )
+        yield Answer(
+            question=asked.text,
+            answer=_told(joined(sentences), finder, band(kept), searched, bool(counted)),
+            sentences=tuple(sentences),
+            band=band(kept),
+            citations=tuple(citations),
+            searched=searched,
+            steps=tuple(actions.steps),
+            usage=Usage(seconds=round(time.perf_counter() - began, 4)),
+        )
+
+    def _videos(self, scope: Scope | None) -> list[VideoRow]:
+        videos = self.library.videos()
+        if scope and scope.videos:
+            known = {video.id: video for video in videos}
+            if unknown := [id for id in scope.videos if id not in known]:
+                raise UsageError(f"no video {', '.join(unknown)} in the library; reelcue list shows them")
+            videos = [known[id] for id in dict.fromkeys(scope.videos)]
+        if not videos:
+            raise UsageError("the library holds no video yet; add one with: reelcue add FILE")
+        return videos
+
+
+def _citation(n: int, quote: Quote, video: VideoRow) -> Citation:
+    at = wall_clock(video.recorded_at, quote.span.start) if video.unit == "seconds" else None
+    return Citation(n, video.id, video.name, quote.span, at, quote.segment.kind, quote.text)
+
+
+def _told(text: str, finder: Extractive, band: str, searched: Searched, anything: bool) -> str:
+    """The answer's text: the sentences, or in their place what was searched and what is missing."""
+    rules = finder.question.rules
+    frames = rules.frames
+
+    def named(kinds: tuple[str, ...]) -> str:
+        return ", ".join(rules.kinds.get(kind, kind) for kind in kinds)
+
+    if band != "none":
+        return text if band == "strong" else f"{text} {frames['closest']}"
+    told = frames["none"].format(kinds=named(searched.kinds)) if anything else frames["nothing"]
+    return f"{told} {frames['missing'].format(kinds=named(searched.missing))}" if searched.missing else told

@@ -1,0 +1,256 @@
+"""Answers without a language model: reads the question by rules, finds rows, and quotes them. The quote is the answer.
+
+It never writes a fact of its own: a frame sentence from the rules file holds the time, the speaker and the quoted row.
+Where nothing fits it says so, what was searched, and which kinds of observation are missing.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..index.rows import Row, Segment
+from ..tools.embed import Embedder
+from ..tools.text import fold
+from .actions import Actions
+from .answer import clock
+from .question import Question
+from .quotes import Quote, scored, sentences, titles
+from .verify import NUMBER_WORDS
+
+MOST = 3  # quoted sentences in an answer
+STRONG = 0.5  # limits of the band on a quote's score
+WEAK = 0.36
+HINT = 0.08  # the least score of one line among many that nothing but its score speaks for
+NEAR_HINT = 0.6  # and how close it must come to the best of them
+FEW = 6  # lines that a picture may hold for all of them to be worth showing
+NEAR_BEST = 0.85  # a further quote must come this close to the best
+TOLD = (
+    "speech",
+    "caption",
+    "object",
+    "action",
+    "tag",
+    "sound",
+    "face",
+    "pose",
+    "motion",
+)  # kinds that tell what goes on
+_NUMBER = re.compile(rf"\d|\b(?:{'|'.join(sorted(NUMBER_WORDS - {'one'}))})\b|[一二三四五六七八九十百千万]")
+_SLIDE = re.compile(r"slide|heading|幻灯片|页", re.IGNORECASE)
+_NAME = re.compile(r"\b[A-Z][a-z’'-]+(?:\s+[A-Z][\w’'-]*)+|\b[A-Z]\.\s*[A-Z][a-z]+")
+
+
+class Extractive:
+    """Finds the quotes that answer one question."""
+
+    def __init__(self, question: Question, actions: Actions, embedder: Embedder | None, kinds: frozenset[str]) -> None:
+        self.question, self.actions, self._embedder, self._kinds = question, actions, embedder, kinds
+        window = question.window
+        self._within = {
+            id: span
+            for id, video in actions.videos.items()
+            if window and video.unit == "seconds" and (span := window.span(video.duration))
+        }
+        self._nowhere = window is not None and not self._within
+
+    def quotes(self) -> list[Quote]:
+        """The quotes to answer with, best first; none where the timeline does not hold the answer."""
+        if self._nowhere:
+            return []
+        strategies: Mapping[str, Callable[[], list[Quote]]] = {
+            "summary": self._summary,
+            "list": self._list,
+            "title": self._title,
+            "written": self._written,
+            "when": self._when,
+        }
+        return strategies.get(self.question.type, self._looked_up)()[:MOST]
+
+    def missing(self) -> tuple[str, ...]:
+        """Kinds that a question of this type needs and that were never looked for."""
+        wanted = self.question.rules.wanted(self.question.type) or ("speech", "caption")
+        return tuple(kind for kind in wanted if kind not in self._kinds)
+
+    def frame(self, quote: Quote) -> str:
+        """The sentence that presents a quote, in the question's language."""
+        frames = self.question.rules.frames
+        if quote.segment.kind == "speech":
+            name = "said" if quote.speaker else "heard"
+        else:
+            name = "written" if quote.segment.kind == "text" else "seen"
+        if self.question.type == "when" and f"when_{name}" in frames:
+            name = f"when_{name}"
+        timed = self.actions.videos[quote.segment.video].unit == "seconds"
+        at = clock(quote.span.start) if timed else str(round(quote.span.start))
+        return frames[name].format(at=at, speaker=quote.speaker, quote=quote.text)
+
+    # Strategies
+
+    def _looked_up(self) -> list[Quote]:
+        wanted = self.question.rules.wanted(self.question.type)
+        if self.question.type == "look":
+            wanted = tuple(kind for kind in wanted if kind in self._kinds)
+            if not wanted:
+                return []
+        if not self.question.terms:
+            return self._in_window(wanted or TOLD)
+        found = scored(self._candidates(wanted or None), self.question, self._embedder)
+        return self._best([quote for quote in found if self._fits(quote)])
+
+    def _when(self) -> list[Quote]:
+        if not self.question.terms:
+            return []
+        rows = (Quote(quote.segment, (row,)) for quote in self._candidates(None) for row in quote.rows)
+        found = scored(rows, self.question, self._embedder)
+        best = [quote for quote in found if quote.coverage >= 0.99] or [q for q in found if q.score >= STRONG]
+        return sorted(best[:MOST], key=lambda quote: (-round(quote.coverage, 2), quote.span))[:1]
+
+    def _written(self) -> list[Quote]:
+        question = self.question
+        lines = [line for line in self._text_lines() if _readable(line)]
+        chosen = [q for q in lines if self._on_screen(q, lines)]
+        if question.places or question.colours:
+            chosen = [q for q in chosen if self._placed(q)] or chosen
+        if question.shape:
+            chosen = [q for q in chosen if re.search(question.shape, q.text)]
+        found = _distinct(_prominent_first(scored(chosen, question, self._embedder)))
+        if len(found) < len(_distinct(lines)) or len(found) <= FEW:
+            return found
+        best = max((quote.score for quote in found), default=0.0)
+        return [quote for quote in found if quote.score >= max(HINT, best * NEAR_HINT)]
+
+    def _title(self) -> list[Quote]:
+        lines = [line for line in self._text_lines() if _readable(line)]
+        heads = titles(lines)
+        slides = [head for head in heads if sum(line.segment.n == head.segment.n for line in lines) > 2]
+        if _SLIDE.search(self.question.text) and slides:
+            heads = slides
+        if self.question.ordinal:
+            return [replace(head, score=STRONG) for head in heads if self._on_screen(head, heads)]
+        return _distinct(sorted(heads, key=lambda q: q.span.seconds if heads is slides else q.height, reverse=True))
+
+    def _list(self) -> list[Quote]:
+        return titles(self._text_lines()) or self._summary()
+
+    def _summary(self) -> list[Quote]:
+        quotes = [
+            quote for segment in self._in_time(TOLD) for quote in sentences(segment, self.actions.rows_of(segment))
+        ]
+        quotes = [quote for quote in quotes if len(quote.text.split()) > 4] or titles(self._text_lines())
+        if not quotes:
+            return []
+        return sorted(_diverse(quotes, self._embedder), key=lambda quote: quote.span)
+
+    def _in_window(self, kinds: Sequence[str]) -> list[Quote]:
+        """A question that is only a time ("what is said after 1:20?") is a row look-up."""
+        if not self._within:
+            return []
+        found = [q for segment in self._in_time(kinds) for q in sentences(segment, self.actions.rows_of(segment))]
+        inside = [q for q in found if q.span.overlap(self._within[q.segment.video]) > 0]
+        return [replace(quote, score=1.0, coverage=1.0) for quote in inside]
+
+    # Parts
+
+    def _candidates(self, kinds: Sequence[str] | None) -> list[Quote]:
+        hits = self.actions.search(self.question.text, kinds, self._within)
+        made = [quote for hit in hits for quote in sentences(hit.segment, self.actions.rows_of(hit.segment))]
+        return [
+            q for q in made if q.segment.video not in self._within or q.span.overlap(self._within[q.segment.video]) > 0
+        ]
+
+    def _in_time(self, kinds: Sequence[str]) -> list[Segment]:
+        return [
+            segment
+            for segment in self.actions.segments(kinds)
+            if segment.video not in self._within or segment.span.overlap(self._within[segment.video]) > 0
+        ]
+
+    def _text_lines(self) -> list[Quote]:
+        """Every line of text in the picture as a quote, by video and time."""
+        rows = {row.n: row for row in self.actions.timeline(["text"], self._within)}
+        return [
+            Quote(segment, (rows[n],))
+            for segment in self.actions.segments(["text"])
+            for n in segment.observations
+            if n in rows
+        ]
+
+    def _on_screen(self, quote: Quote, among: Sequence[Quote]) -> bool:
+        """Whether a quote is on the first, second or last screen of those, if the question asks for one of them."""
+        place = self.question.ordinal - 1 if self.question.ordinal > 0 else self.question.ordinal
+        screens = list(dict.fromkeys(other.segment.n for other in among))
+        return not self.question.ordinal or (
+            -len(screens) <= place < len(screens) and quote.segment.n == screens[place]
+        )
+
+    def _placed(self, quote: Quote) -> bool:
+        row = quote.rows[0]
+        video = self.actions.videos[quote.segment.video]
+        coloured = {*row.data.get("ink", {}), row.data.get("paper")} & self.question.colours
+        return _in_places(row, self.question.places, video.facts) and (not self.question.colours or bool(coloured))
+
+    def _fits(self, quote: Quote) -> bool:
+        """Whether a quote can be the sort of answer that the question asks for."""
+        if quote.score < WEAK:
+            return False
+        if self.question.type == "count":
+            return (
+                quote.coverage >= 0.6 and _NUMBER.search(re.sub(r"\bone of\b", "", quote.text.casefold())) is not None
+            )
+        if self.question.type == "who":
+            return quote.coverage >= 0.6 and bool(quote.speaker or _NAME.search(quote.text))
+        return quote.coverage >= 0.5 or quote.score >= STRONG
+
+    def _best(self, found: Sequence[Quote]) -> list[Quote]:
+        return [quote for quote in found if quote.score >= found[0].score * NEAR_BEST]
+
+
+def band(quotes: Sequence[Quote]) -> str:
+    """strong, weak or none, by the best quote."""
+    if not quotes:
+        return "none"
+    return "strong" if max(quote.score for quote in quotes) >= STRONG else "weak"
+
+
+def _readable(quote: Quote) -> bool:
+    """Whether a line is more than a stray sign: a single letter read off a thing is mostly no letter."""
+    return sum(c.isalnum() for c in quote.text) > 1
+
+
+def _distinct(quotes: Sequence[Quote]) -> list[Quote]:
+    """Each text once, where it first comes in the list."""
+    return list({fold(quote.text): quote for quote in reversed(quotes)}.values())[::-1]
+
+
+def _prominent_first(found: Sequence[Quote]) -> list[Quote]:
+    tallest = max((quote.height for quote in found), default=0.0) or 1.0
+    return sorted(found, key=lambda quote: -(quote.score + 0.15 * quote.height / tallest))
+
+
+def _in_places(row: Row, places: frozenset[str], facts: Mapping[str, object]) -> bool:
+    """Whether the middle of a line lies in every named part of the picture."""
+    boxes, width, height = row.data.get("boxes"), facts.get("width"), facts.get("height")
+    if not boxes or not isinstance(width, int) or not isinstance(height, int) or not width or not height:
+        return not places
+    x = (boxes[0][0] + boxes[0][2] / 2) / width
+    y = (boxes[0][1] + boxes[0][3] / 2) / height
+    inside = {"top": y < 0.2, "bottom": y > 0.85, "left": x < 0.4, "right": x > 0.6, "upper": y < 0.4, "lower": y > 0.6}
+    return all(inside[place] for place in places)
+
+
+def _diverse(quotes: Sequence[Quote], embedder: Embedder | None) -> list[Quote]:
+    """Up to MOST quotes that are central and unlike each other (MMR, Carbonell and Goldstein 1998)."""
+    if embedder is None or len(quotes) <= MOST:
+        step = max(1, len(quotes) // MOST)
+        return list(quotes[::step][:MOST])
+    vectors = embedder([quote.text for quote in quotes])
+    central = vectors @ vectors.mean(axis=0)  # (n,)
+    chosen = [int(np.argmax(central))]
+    while len(chosen) < MOST:
+        alike = (vectors @ vectors[chosen].T).max(axis=1)
+        gain = 0.7 * central - 0.3 * alike
+        gain[chosen] = -np.inf
+        chosen.append(int(np.argmax(gain)))
+    return [quotes[i] for i in chosen]

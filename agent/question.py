@@ -1,0 +1,151 @@
+"""What a question asks for, read without a language model: by rules in data files, then by the nearest description."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from ..index.terms import words
+from ..tools.embed import Embedder
+from ..tools.errors import UsageError
+from ..tools.text import has_cjk, line
+from .times import Window, window
+
+LONGEST = 2000  # characters of a question that are read
+_NEAREST = 0.35  # cosine to a description below which a question is a plain "what"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One rules file: patterns, descriptions, stop words and the sentences that frame a quote."""
+
+    language: str
+    stop: frozenset[str]
+    speakers: frozenset[str]
+    types: tuple[Mapping[str, Any], ...]
+    frames: Mapping[str, str]
+    kinds: Mapping[str, str]
+    places: Mapping[str, str]
+    ordinals: Mapping[int, str]
+    colours: Mapping[str, frozenset[str]]
+    shapes: tuple[tuple[str, str], ...]  # what is asked for, what such a text looks like: two patterns
+
+    def wanted(self, type: str) -> tuple[str, ...]:
+        """Kinds that questions of this type need; empty where any kind may answer."""
+        return next((tuple(t.get("kinds", ())) for t in self.types if t["name"] == type), ())
+
+
+@dataclass(frozen=True)
+class Question:
+    """`terms` are the words that carry the meaning; `ordinal` is 1 for the first, -1 for the last, 0 for none."""
+
+    text: str
+    rules: Rules
+    type: str
+    terms: tuple[str, ...]
+    window: Window | None
+    places: frozenset[str]
+    ordinal: int
+    colours: frozenset[str]
+    shape: str | None  # pattern of the text that is asked for
+
+
+@cache
+def rules(language: str) -> Rules:
+    file = resources.files(__package__) / "rules" / f"{language}.toml"
+    data = tomllib.loads(file.read_text(encoding="utf-8"))
+    return Rules(
+        language=data["language"],
+        stop=frozenset(data["stop"].split()),
+        speakers=frozenset(data["speakers"].split()),
+        types=tuple(data["type"]),
+        frames=data["frames"],
+        kinds=data["kinds"],
+        places=data["places"],
+        ordinals={int(number): pattern for number, pattern in data["ordinals"].items()},
+        colours={name: frozenset(w.split()) for name, w in data["colours"].items()},
+        shapes=tuple((shape["asked"], shape["looks"]) for shape in data["shape"]),
+    )
+
+
+def read(text: str, embedder: Embedder | None) -> Question:
+    """Reads a question. Raises UsageError where there is none."""
+    text = line(text)[:LONGEST]
+    if not any(c.isalnum() for c in text):
+        raise UsageError("the question is empty; ask something, for example: what is said about the budget?")
+    book = rules("zh" if has_cjk(text) else "en")
+    limits, rest = window(text)
+    low = rest.casefold()
+    return Question(
+        text=text,
+        rules=book,
+        type=_type(low, book, embedder),
+        terms=_terms(rest, book),
+        window=limits,
+        places=frozenset(name for name, pattern in book.places.items() if re.search(pattern, low)),
+        ordinal=next((n for n, pattern in book.ordinals.items() if re.search(pattern, low)), 0),
+        colours=frozenset(
+            name for name, names in book.colours.items() if any(_has_word(low, name, book) for name in names)
+        ),
+        shape=next((looks for asked, looks in book.shapes if re.search(asked, low)), None),
+    )
+
+
+def _has_word(text: str, word: str, book: Rules) -> bool:
+    return word in text if book.language == "zh" else re.search(rf"\b{re.escape(word)}\b", text) is not None
+
+
+def _type(low: str, book: Rules, embedder: Embedder | None) -> str:
+    for kind in book.types:
+        if any(re.search(pattern, low) for pattern in kind["patterns"]):
+            return str(kind["name"])
+    if embedder is None or book.language != "en":
+        return "what"
+    names, matrix = _descriptions(embedder)
+    scores = matrix @ embedder([low])[0]
+    best = int(np.argmax(scores))
+    return names[best] if scores[best] >= _NEAREST else "what"
+
+
+_cached: dict[int, tuple[list[str], np.ndarray[Any, Any]]] = {}
+
+
+def _descriptions(embedder: Embedder) -> tuple[list[str], Any]:
+    if id(embedder) not in _cached:
+        pairs = [(str(kind["name"]), text) for kind in rules("en").types for text in kind["describe"]]
+        _cached.clear()
+        _cached[id(embedder)] = [name for name, _ in pairs], embedder([text for _, text in pairs])
+    return _cached[id(embedder)]
+
+
+def _terms(text: str, book: Rules) -> tuple[str, ...]:
+    low = text.casefold()
+    if book.language == "zh":  # stop words are cut out of the run of characters before it is cut into bigrams
+        for word in sorted(book.stop, key=len, reverse=True):
+            low = low.replace(word, " ")
+        return tuple(dict.fromkeys(words(low)))
+    found = [w for w in words(low) if w not in book.stop]
+    return tuple(dict.fromkeys(found))
+
+
+def stems(terms: Iterable[str]) -> frozenset[str]:
+    return frozenset(stem(term) for term in terms)
+
+
+def stem(word: str) -> str:
+    """A light English stemmer (after Harman 1991, the S stemmer, with -ed and -ing): enough to compare two words."""
+    w = word.casefold().removesuffix("'s").removesuffix("’s")
+    if len(w) > 4 and w.endswith("ies"):
+        return w[:-3] + "y"
+    for ending, least in (("ing", 6), ("ed", 5), ("es", 5), ("s", 4)):
+        if len(w) >= least and w.endswith(ending) and not w.endswith("ss"):
+            cut = w[: -len(ending)]
+            if ending in ("ing", "ed") and len(cut) > 3 and cut[-1] == cut[-2]:
+                cut = cut[:-1]
+            return cut.removesuffix("e")
+    return w.removesuffix("e") if len(w) > 4 else w

@@ -1,0 +1,120 @@
+"""Parts of the timeline that can stand as an answer: sentences of speech, lines of text, with their scores."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..index.rows import Row, Segment
+from ..index.terms import words
+from ..tools.base import Span
+from ..tools.embed import Embedder
+from ..tools.text import has_cjk
+from .question import Question, stem, stems
+
+MEANING = 0.6  # weight of words beside meaning (cosine) in a score
+_SENTENCE_WORDS = 45
+_GAP = 2.0  # seconds of silence that end a sentence
+_END = re.compile(r"[.?!。！？…][\"'”’)]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Neighbouring rows of one segment. `score` is 0..1 and absolute; coverage is the share of the question's words."""
+
+    segment: Segment
+    rows: tuple[Row, ...]
+    score: float = 0.0
+    coverage: float = 0.0
+
+    @property
+    def span(self) -> Span:
+        return Span(min(r.span.start for r in self.rows), max(r.span.end for r in self.rows))
+
+    @property
+    def text(self) -> str:
+        return " ".join(row.text.strip() for row in self.rows)
+
+    @property
+    def speaker(self) -> str | None:
+        return self.rows[0].data.get("speaker")
+
+    @property
+    def height(self) -> float:
+        """Height of the tallest line, as a share of the picture's."""
+        return max(float(row.data.get("height") or 0.0) for row in self.rows)
+
+
+def sentences(segment: Segment, rows: Sequence[Row]) -> list[Quote]:
+    """The rows of a segment of speech joined to sentences; every other row is a quote of its own."""
+    if segment.kind != "speech":
+        return [Quote(segment, (row,)) for row in rows]
+    made: list[list[Row]] = []
+    for row in rows:
+        last = made[-1] if made else None
+        if (
+            last is None
+            or _END.search(last[-1].text.strip())
+            or row.span.start - last[-1].span.end > _GAP
+            or row.data.get("speaker") not in (None, last[0].data.get("speaker"))
+            or sum(_size(r.text) for r in (*last, row)) > _SENTENCE_WORDS
+        ):
+            made.append([row])
+        else:
+            last.append(row)
+    return [Quote(segment, tuple(group)) for group in made]
+
+
+def _size(text: str) -> int:
+    return len(text) // 2 if has_cjk(text) else len(text.split())
+
+
+def scored(quotes: Iterable[Quote], question: Question, embedder: Embedder | None) -> list[Quote]:
+    """The quotes with their scores, best first. score = (cosine + MEANING * coverage) / (1 + MEANING)."""
+    quotes = list(quotes)
+    if not quotes:
+        return []
+    covered = [coverage(quote, question) for quote in quotes]
+    if embedder is None or question.rules.language != "en":
+        found = covered
+    else:
+        vectors = embedder([question.text, *(quote.text for quote in quotes)])
+        cosine = np.maximum(vectors[1:] @ vectors[0], 0)  # (quotes,)
+        found = [(float(c) + MEANING * s) / (1 + MEANING) for c, s in zip(cosine, covered, strict=True)]
+    made = [replace(q, score=min(1.0, s), coverage=c) for q, s, c in zip(quotes, found, covered, strict=True)]
+    return sorted(made, key=lambda quote: (-quote.score, quote.span))
+
+
+def coverage(quote: Quote, question: Question) -> float:
+    """Share of the question's words that stand in the quote or in its speaker's name; 0 for a question without any."""
+    if not question.terms:
+        return 0.0
+    known = stems(words(f"{quote.text} {quote.speaker or ''}"))
+    if quote.segment.kind == "speech":  # "the narrator" is whoever speaks
+        known |= stems(question.rules.speakers)
+    return sum(stem(term) in known for term in question.terms) / len(question.terms)
+
+
+def titles(quotes: Sequence[Quote]) -> list[Quote]:
+    """The heading of each screen of text in order of time: its tallest line in the upper half, if it stands out.
+
+    A heading that goes on over several screens is listed once.
+    """
+    screens: dict[int, list[Quote]] = {}
+    for quote in quotes:
+        screens.setdefault(quote.segment.n, []).append(quote)
+    found: list[Quote] = []
+    for screen in sorted(screens.values(), key=lambda lines: lines[0].segment.span):
+        top = max(screen, key=lambda line: (round(line.height, 2), -_top(line)))
+        if len(screen) > 2:
+            upper = [line for line in screen if _top(line) <= np.median([_top(other) for other in screen])]
+            top = max(upper, key=lambda line: (round(line.height, 2), -_top(line)))
+        if not found or found[-1].text != top.text:
+            found.append(top)
+    return found
+
+
+def _top(quote: Quote) -> float:
+    boxes = quote.rows[0].data.get("boxes") or [[0, 0, 0, 0]]
+    return float(boxes[0][1])

@@ -1,0 +1,151 @@
+"""What the benches measure with, made from a few words and a seed, the same in each run: moving pictures, slides, talk."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+SIZE = (1280, 720)
+SCENE = 5  # seconds between two cuts of footage
+SLOT = 5  # seconds of a timeline for each of its segments
+
+_NOUNS = (
+    "river market harbour engine garden teacher village winter budget signal library bridge forest doctor festival island "
+    "factory museum glacier kitchen orchard railway captain mountain letter planet theatre storm painter harvest desert "
+    "colony laboratory canal orchestra reactor monument journal lantern climate valley airport cathedral parliament "
+    "microscope telescope vineyard lighthouse reservoir carpenter satellite volcano ambulance archive bakery caravan"
+).split()
+_ADJECTIVES = (
+    "old narrow quiet early modern distant heavy bright broken famous local northern careful hidden steady wooden annual "
+    "curious shallow national silver ordinary frozen rapid"
+).split()
+_VERBS = (
+    "describes repairs visits measures paints closes follows finds opens explains protects carries crosses compares "
+    "rebuilds watches leaves studies moves plans"
+).split()
+_PLACES = ("near", "behind", "above", "across", "inside", "beyond", "under", "around")
+_SYLLABLES = "ba den dor fel gar hol jen kar lin mar nor pel ros sal tam tor vel wen yor zan".split()
+
+
+def noun(random: Random) -> str:
+    """A common word; as in a language, the first are by far the most frequent."""
+    return random.choices(_NOUNS, weights=[1 / (rank + 3) for rank in range(len(_NOUNS))])[0]
+
+
+def name(random: Random) -> str:
+    """One of 8000 proper names, so that a timeline has many words that occur once."""
+    return "".join(random.choices(_SYLLABLES, k=3)).capitalize()
+
+
+def phrase(random: Random) -> str:
+    return f"the {random.choice(_ADJECTIVES)} {noun(random)}"
+
+
+def sentence(random: Random) -> str:
+    """About ten words, for example: Bagarden repairs the old bridge near the quiet river."""
+    near = f"{random.choice(_PLACES)} {phrase(random)}"
+    return f"{name(random)} {random.choice(_VERBS)} {phrase(random)} {near}."
+
+
+def questions(random: Random, count: int) -> list[tuple[str, str]]:
+    """(type, question) of every type that is answered, one after another."""
+    forms = (
+        ("what", "What does {name} say about {phrase}?"),
+        ("said", "What is said about {phrase}?"),
+        ("when", "When does {name} mention {phrase}?"),
+        ("who", "Who talks about {phrase}?"),
+        ("count", "How many people are in {phrase}?"),
+        ("written", "What is written about {phrase}?"),
+        ("time", "What is said after {minute}:20?"),
+        ("summary", "What is the video about?"),
+    )
+    asked = (forms[n % len(forms)] for n in range(count))
+    return [
+        (type, form.format(name=name(random), phrase=phrase(random), minute=random.randint(1, 30))) for type, form in asked
+    ]
+
+
+def footage(seconds: float, fps: int = 25, size: tuple[int, int] = SIZE) -> Iterator[Pixels]:
+    """(height, width, 3): a grainy camera that pans over a landscape where a body crosses, cut every SCENE seconds."""
+    width, height = size
+    rng = np.random.default_rng(0)
+    grains = [rng.integers(0, 7, (height, width, 3), np.uint8) for _ in range(4)]
+    world, body = _texture(rng, size), _texture(rng, size)
+    side = height // 3
+    for n in range(round(seconds * fps)):
+        moment = n % (SCENE * fps)
+        if moment == 0:
+            world, body = _texture(rng, (2 * width, 2 * height)), _texture(rng, (side, side))
+            pan = rng.uniform(0.2, 0.9, 2)
+        x, y = (pan * (width, height) * moment / (SCENE * fps)).astype(int)
+        picture = np.asarray(cv2.add(world[y : y + height, x : x + width], grains[n % len(grains)]), np.uint8)
+        at = moment * (width - side) // (SCENE * fps)
+        picture[side : 2 * side, at : at + side] = body
+        yield picture
+
+
+def _texture(rng: np.random.Generator, size: tuple[int, int]) -> Pixels:
+    """(height, width, 3): soft colours with finer and finer detail in them."""
+    total = np.zeros((size[1], size[0], 3), np.uint8)
+    for grain, levels in ((120, 140), (30, 50), (8, 30), (3, 14)):
+        cells = rng.integers(0, levels, (size[1] // grain + 2, size[0] // grain + 2, 3), np.uint8)
+        total = np.asarray(cv2.add(total, cv2.resize(cells, size, interpolation=cv2.INTER_CUBIC)), np.uint8)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """A title and some lines."""
+
+    title: str
+    lines: Sequence[str]
+
+    def picture(self, size: tuple[int, int] = SIZE) -> Pixels:
+        """(height, width, 3): dark lettering on a light ground, the title in colour above a rule."""
+        width, height = size
+        unit = height / 720
+        picture = np.full((height, width, 3), 246, np.uint8)
+        thick = max(1, round(2 * unit))
+
+        def put(text: str, y: int, scale: float, colour: tuple[int, int, int]) -> None:
+            at, face = (round(80 * unit), round(y * unit)), cv2.FONT_HERSHEY_SIMPLEX
+            cv2.putText(picture, text, at, face, scale * unit, colour, thick, cv2.LINE_AA)
+
+        put(self.title, 110, 1.9, (20, 60, 140))
+        cv2.line(picture, (round(80 * unit), round(140 * unit)), (width, round(140 * unit)), (20, 60, 140), thick)
+        for n, text in enumerate(self.lines):
+            put(text, 230 + 75 * n, 1.1, (30, 30, 30))
+        return picture
+
+
+def slides(count: int) -> list[Slide]:
+    random = Random(0)
+    return [
+        Slide(f"{n + 1}. The {noun(random)} of {name(random)}", [sentence(random) for _ in range(random.randint(4, 6))])
+        for n in range(count)
+    ]
+
+
+def timeline(path: Path, name: str, segments: int, seed: int = 0) -> Path:
+    """Recorded observations of a video that never was, as JSON lines that become about so many segments.
+
+    Sentences follow each other all the time, about eight to a segment of speech; there is text in the picture now and
+    then, and nearly always a caption, each of which is a segment. Returns `path`.
+    """
+    random = Random(seed)
+    starts = range(0, (segments + 1) * SLOT, SLOT)
+    with path.open("w", encoding="utf-8") as file:
+        for slot, (start, end) in enumerate(pairwise(starts)):
+            kinds = ["speech", *(["caption"] if slot % 7 else []), *(["text"] if slot % 4 == 0 else [])]
+            for kind in kinds:
+                row = {"video": name, "kind": kind, "start": start, "end": end, "text": sentence(random)}
+                file.write(json.dumps(row) + "\n")
+    return path

@@ -1,0 +1,28 @@
+if not __name__.startswith("reelcue."):
+    raise ImportError("import this folder as reelcue.index; run pip install -e . once")
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .ingest import Event
+    from .library import Added, Library
+    from .rows import Segment
+    from .search import Hit, Scope
+
+_PLACES = {
+    "Added": "library",
+    "Event": "ingest",
+    "Hit": "search",
+    "Library": "library",
+    "Scope": "search",
+    "Segment": "rows",
+}
+__all__ = ["Added", "Event", "Hit", "Library", "Scope", "Segment"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name on first use, so that a command that needs no video does not load what reads one."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_PLACES[name]}", __name__), name)

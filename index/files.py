@@ -1,0 +1,63 @@
+"""Which files are meant, and which content they hold."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+
+from ..tools.errors import VideoError
+from ..tools.replay import SUFFIX as RECORDED
+from ..tools.text import line
+
+# What is taken from a folder; a file that is named is tried whatever it is called.
+MEDIA = frozenset(
+    ".3g2 .3gp .aac .asf .avi .flac .flv .gif .m2ts .m4a .m4v .mka .mkv .mov .mp3 .mp4 .mpeg .mpg .mts .mxf .oga .ogg "
+    ".ogv .opus .ts .vob .wav .webm .wma .wmv".split()
+)
+_PIECE = 1 << 20
+
+
+def expand(paths: Iterable[Path], but: Path) -> Iterator[Path]:
+    """The files that are meant, each once: named ones as they are, folders with all media below them, but not `but`."""
+    seen: set[Path] = set()
+    for path in paths:
+        found = _below(path, but.resolve()) if path.is_dir() else [path]
+        for file in found:
+            if (whole := file.absolute()) not in seen:
+                seen.add(whole)
+                yield whole
+
+
+def _below(folder: Path, but: Path) -> Iterator[Path]:
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and (Path(here) / f).resolve() != but)
+        for name in sorted(files):
+            if Path(name).suffix.lower() in MEDIA and not name.startswith("."):
+                yield Path(here) / name
+
+
+def is_timeline(path: Path) -> bool:
+    """Whether a file is a timeline made elsewhere (JSON lines) and no video."""
+    return path.suffix.lower() == ".jsonl" or path.name.endswith(RECORDED)
+
+
+def digest(path: Path, on_fraction: Callable[[float], None] | None = None) -> str:
+    """BLAKE2b of the whole file, in hex. Raises VideoError naming the file."""
+    shown = line(str(path))
+    try:
+        if not path.exists():
+            raise VideoError(f"{shown}: there is no such file; check the name (only local files are read)")
+        if not path.is_file():
+            raise VideoError(f"{shown}: is no regular file; name a video file")
+        size, read, whole = path.stat().st_size, 0, blake2b()
+        if not size:
+            raise VideoError(f"{shown}: is empty; copy it again")
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                whole.update(piece)
+                read += len(piece)
+                if on_fraction:
+                    on_fraction(min(1.0, read / size))
+    except OSError as error:
+        raise VideoError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from error
+    return whole.hexdigest()

@@ -1,0 +1,332 @@
+"""A library: a folder with the timeline of many videos. The face of the index to everything above it."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from threading import Event as Flag
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from ..tools.base import FrameTool, Span, Tool
+from ..tools.embed import Embedder, load_minilm
+from ..tools.errors import LibraryError, ReelcueError, ToolUnavailable, UsageError
+from ..tools.registry import DEFAULT, make
+from ..tools.text import fold, line
+from ..tools.video import Video
+from .files import digest, expand, is_timeline
+from .ingest import Cancelled, Event, Ingest, Work
+from .recorded import learn, parse
+from .rows import JobRow, Row, Segment, VideoRow
+from .search import Hit, Scope, Searcher
+from .store import Store
+from .timelines import add_timelines
+
+State = Literal["added", "known", "updated", "failed"]
+_LONG = 60.0  # CPU seconds of work from which an estimate is told before
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one file: failed with an error, or added, updated or known already; notes are for people."""
+
+    path: Path
+    state: State
+    video: str | None
+    name: str
+    error: str | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+class Library:
+    """Opens a library, and makes it where there is none unless `create` is false.
+
+    `tools` are names of the registry, outside tools as "package.module:Class", or objects. Reading is thread-safe and
+    goes on while another process adds; one process adds at a time. Raises LibraryError.
+    """
+
+    def __init__(
+        self, path: Path | str, tools: Sequence[str | Tool | FrameTool] = DEFAULT, create: bool = True
+    ) -> None:
+        self.path = Path(path).absolute()
+        self._tools = tuple(tools)
+        self.problem: str | None = None
+        self.store = Store(self.path / "index.sqlite", create)
+
+    def close(self) -> None:
+        self.store.close()
+
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        """None without the model pack; then search is by words only, and `problem` says what to do."""
+        try:
+            return load_minilm()
+        except ToolUnavailable as error:
+            self.problem = str(error)
+            return None
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        return Searcher(self.store, self.embedder)
+
+    def __enter__(self) -> "Library":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Adding and removing
+
+    def add(
+        self,
+        paths: Iterable[Path | str],
+        *,
+        subtitles: Path | str | None = None,
+        recorded_at: str | None = None,
+        source: str | None = None,
+        refresh: Sequence[str] = (),
+        on_event: Callable[[Event], None] = lambda event: None,
+        cancel: Flag | None = None,
+    ) -> list[Added]:
+        """Adds files and folders, and finishes what an earlier call did not. One result per file; none of them raises.
+
+        `subtitles` is a file for the one video that is named; `refresh` names tools to run again. Waits while another
+        process adds. Raises UsageError, ToolUnavailable and LibraryError before anything is done, Cancelled
+        (a KeyboardInterrupt) once `cancel` is set.
+        """
+        files = list(expand((Path(path) for path in paths), self.path))
+        if subtitles is not None and len(files) != 1:
+            raise UsageError(f"--subtitles belongs to one video, not to {len(files)} files; add that video alone")
+        if recorded_at is not None:
+            parse(recorded_at)
+        tools = self._made(subtitles)
+        if unknown := set(refresh) - {tool.name for tool in tools}:
+            raise UsageError(
+                f"no tool {', '.join(sorted(unknown))} to refresh; there are {', '.join(t.name for t in tools)}"
+            )
+
+        def hashed(file: Path, fraction: float) -> None:
+            if cancel and cancel.is_set():
+                raise Cancelled
+            on_event(Event("hash", file, fraction=fraction))
+
+        with self._locked(on_event, cancel):
+            ingest = Ingest(self.store, self.embedder, on_event, cancel, refresh)
+            results: dict[Path, list[Added]] = {}
+            works: list[Work] = []
+            fresh: set[str] = set()
+            for file in files:
+                try:
+                    if is_timeline(file):
+                        results[file] = [
+                            Added(file, "added", row.id, row.name, rows=self.store.counts(row.id))
+                            for row in add_timelines(self.store, ingest, file, source)
+                        ]
+                    else:
+                        works.append(self._open(file, tools, recorded_at, source, fresh, hashed))
+                except ReelcueError as error:
+                    results[file] = [Added(file, "failed", None, line(file.name), str(error))]
+                    on_event(Event("failed", file, message=str(error)))
+            self._announce(ingest, works, on_event)
+            ingest.run(works)
+            results |= {work.path: [self._added(work, fresh)] for work in works}
+        return [added for file in files for added in results[file]]
+
+    def remove(self, video: str) -> None:
+        """Forgets a video and deletes the files made from it; the video file itself stays."""
+        with self._locked(lambda event: None, None):
+            self.store.remove_video(video)
+            shutil.rmtree(self.folder(video), ignore_errors=True)
+
+    def _open(
+        self,
+        file: Path,
+        tools: Sequence[Tool | FrameTool],
+        recorded_at: str | None,
+        source: str | None,
+        fresh: set[str],
+        hashed: Callable[[Path, float], None],
+    ) -> Work:
+        """Finds out which video a file is, and brings its row up to date. Raises VideoError."""
+        about = file.stat() if file.exists() else None
+        here = [row for row in self.store.videos() if row.path == str(file)]
+        known = next(
+            (row for row in here if about and (row.size, row.mtime_ns) == (about.st_size, about.st_mtime_ns)), None
+        )
+        whole = known.digest if known else digest(file, lambda fraction: hashed(file, fraction))
+        about = file.stat()
+        id = whole[:16]
+        video = Video(file, self.folder(id), id)
+        old = known or self.store.video(id)
+        notes = [
+            f"another file was at this path before; it stays as {row.id}, offline, until reelcue remove {row.id}"
+            for row in here
+            if row.id != id
+        ]
+        learnt = learn(recorded_at, video.name, video.tags)
+        if old and old.recorded_at and not recorded_at:
+            learnt = (old.recorded_at, old.recorded_from or "option")
+        row = VideoRow(
+            id=id,
+            digest=whole,
+            name=video.name,
+            path=str(file),
+            size=about.st_size,
+            mtime_ns=about.st_mtime_ns,
+            duration=video.duration,
+            source=source or (old.source if old else None) or line(file.parent.name) or None,
+            recorded_at=learnt[0] if learnt else None,
+            recorded_from=learnt[1] if learnt else None,
+            facts=_facts(video),
+        )
+        if old is None:
+            fresh.add(id)
+        elif old.path != str(file):
+            notes.append(f"the same content was at {line(old.path or '')} before")
+        self.store.put_video(row)
+        return Work(file, row, video, tools, notes=notes)
+
+    def _added(self, work: Work, fresh: set[str]) -> Added:
+        state: State = "added" if work.row.id in fresh else "updated" if work.ran else "known"
+        if problems := work.video.problems:
+            self.store.put_video(replace(work.row, facts=_facts(work.video)))
+        notes = (*work.notes, *problems)
+        if work.errors:
+            return Added(
+                work.path,
+                "failed",
+                work.row.id,
+                work.row.name,
+                "; ".join(work.errors),
+                self.store.counts(work.row.id),
+                notes,
+            )
+        return Added(work.path, state, work.row.id, work.row.name, None, self.store.counts(work.row.id), notes)
+
+    def _announce(self, ingest: Ingest, works: Sequence[Work], on_event: Callable[[Event], None]) -> None:
+        if self.problem and works:
+            on_event(Event("note", message=self.problem))
+        seconds = ingest.estimate(works)
+        if seconds >= _LONG:
+            hours = sum(work.video.duration for work in works) / 3600
+            on_event(Event("plan", message=f"{hours:.1f} h of video, about {seconds / 60:.0f} CPU minutes of work"))
+
+    def _made(self, subtitles: Path | str | None) -> list[Tool | FrameTool]:
+        options = {"subtitles": {"files": [str(Path(subtitles).absolute())]}} if subtitles else {}
+        return [make(tool, options.get(tool)) if isinstance(tool, str) else tool for tool in self._tools]
+
+    @contextmanager
+    def _locked(self, on_event: Callable[[Event], None], cancel: Flag | None) -> Iterator[None]:
+        """The ingest lock: one process adds at a time, reading never waits. The system frees it when a process dies."""
+        if self.store.readonly:
+            raise LibraryError(
+                f"{line(str(self.path))}: the library cannot be written; check the permissions of its folder"
+            )
+        lock = FileLock(self.path / "lock")
+        told = False
+        while True:
+            try:
+                lock.acquire(timeout=0.5)
+                break
+            except Timeout:
+                if not told:
+                    on_event(
+                        Event("note", message="another process is adding to this library; waiting until it is done")
+                    )
+                    told = True
+                if cancel and cancel.is_set():
+                    raise Cancelled from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # Reading
+
+    def folder(self, video: str) -> Path:
+        """Where the files made from a video are."""
+        return self.path / "media" / video
+
+    def videos(self) -> list[VideoRow]:
+        return self.store.videos()
+
+    def find(self, name: str) -> VideoRow:
+        """The video with this id, beginning of an id, path or name. Raises UsageError naming the candidates."""
+        videos = self.videos()
+        path = str(Path(name).absolute())
+        wanted = fold(name)
+        tests: list[Callable[[VideoRow], bool]] = [
+            lambda row: row.id == name,
+            lambda row: row.path == path and not offline(row),
+            lambda row: row.path == path,
+            lambda row: row.name == name,
+            lambda row: Path(row.name).stem == name,
+            lambda row: len(name) >= 4 and row.id.startswith(name),
+            lambda row: fold(row.name) == wanted,
+        ]
+        for fits in tests:
+            found = [row for row in videos if fits(row)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                ids = ", ".join(f"{row.id} ({row.path or row.name})" for row in found)
+                raise UsageError(f"{line(name)!r} could be {ids}; name one by its id")
+        raise UsageError(f"no video {line(name)!r} in the library; reelcue list shows them, reelcue add FILE adds one")
+
+    def search(
+        self,
+        query: str,
+        *,
+        scope: Scope | None = None,
+        kinds: Iterable[str] | None = None,
+        within: Mapping[str, Span] | None = None,
+        k: int = 10,
+    ) -> list[Hit]:
+        """The moments that a query is about, best first; fewer than k, or none, where nothing fits."""
+        return self._searcher.search(query, (scope.videos or None) if scope else None, kinds, within, k)
+
+    def rows(self, video: str, kinds: Iterable[str] | None = None, span: Span | None = None) -> list[Row]:
+        """What was observed in a video, in order of time."""
+        return self.store.rows(video, kinds, span)
+
+    def segments(self, video: str, kinds: Iterable[str] | None = None, span: Span | None = None) -> list[Segment]:
+        return self.store.segments([video], kinds, span)
+
+    def jobs(self, video: str) -> list[JobRow]:
+        return self.store.jobs(video)
+
+    def kinds(self, video: str) -> set[str]:
+        """Kinds that were looked for in a video by a finished job, whether or not something was found."""
+        done = [job for job in self.store.jobs(video, "done") if job.tool != "replay"]
+        return {kind for job in done for kind in job.kinds} | set(self.store.counts(video))
+
+    def complete(self, video: str) -> bool:
+        """Whether every job of a video is done."""
+        jobs = self.store.jobs(video)
+        return bool(jobs) and all(job.state == "done" for job in jobs)
+
+
+def offline(row: VideoRow) -> bool:
+    """Whether a video's file is not where it was, or is another one now. A timeline without media never is."""
+    if row.path is None:
+        return False
+    try:
+        about = Path(row.path).stat()
+    except OSError:
+        return True
+    return about.st_size != row.size
+
+
+def _facts(video: Video) -> dict[str, object]:
+    return {
+        "width": video.picture.width if video.picture else 0,
+        "height": video.picture.height if video.picture else 0,
+        "streams": Counter(stream.kind for stream in video.streams),
+        "codecs": [stream.codec for stream in video.streams],
+        "problems": video.problems,
+    }

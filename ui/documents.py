@@ -1,0 +1,60 @@
+"""What programs read: the JSON of each command. Fields are only ever added."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..tools.text import HARMFUL, clean
+
+if TYPE_CHECKING:
+    from ..index.library import Added
+    from ..index.rows import JobRow, Row, VideoRow
+    from ..index.search import Hit
+
+
+def write(value: Mapping[str, Any]) -> None:
+    """The one document of a command, on stdout; readable where stdout can show it."""
+    readable = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps({"schema": 1, **value}, ensure_ascii=not readable, indent=2)
+    # What a terminal must not see stands inside strings only, where an escape says the same.
+    sys.stdout.write(HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+
+
+def added(file: "Added") -> dict[str, Any]:
+    return {
+        "path": str(file.path), "state": file.state, "video": file.video, "name": file.name,
+        "error": None if file.error is None else clean(file.error), "rows": dict(file.rows), "notes": list(file.notes),
+    }  # fmt: skip
+
+
+def hit(found: "Hit", videos: Mapping[str, "VideoRow"]) -> dict[str, Any]:
+    segment = found.segment
+    return {
+        "video": segment.video, "name": videos[segment.video].name, "start": round(segment.span.start, 3),
+        "end": round(segment.span.end, 3), "kind": segment.kind, "text": segment.text, "score": round(found.score, 4),
+    }  # fmt: skip
+
+
+def video(row: "VideoRow") -> dict[str, Any]:
+    from ..index.library import offline
+
+    return {
+        "id": row.id, "name": row.name, "path": row.path, "offline": offline(row), "duration": row.duration,
+        "unit": row.unit, "source": row.source, "recorded_at": row.recorded_at, "recorded_from": row.recorded_from,
+        "added_at": row.added_at, "digest": row.digest, "size": row.size, "facts": dict(row.facts),
+    }  # fmt: skip
+
+
+def job(row: "JobRow") -> dict[str, Any]:
+    return {
+        "tool": row.tool, "version": row.version, "state": row.state, "rows": row.rows,
+        "seconds": round(row.seconds, 3), "error": row.error,
+    }  # fmt: skip
+
+
+def observation(row: "Row") -> dict[str, Any]:
+    return {
+        "n": row.n, "kind": row.kind, "tool": row.tool, "start": round(row.span.start, 3),
+        "end": round(row.span.end, 3), "text": row.text, "score": row.score, "data": dict(row.data),
+    }  # fmt: skip

@@ -1,0 +1,74 @@
+"""What the commands share: opening the library that is meant, adding files with bars, and names given on the line."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..agent import settings
+from ..index.library import Added, Library
+from ..index.search import Scope
+from ..tools.base import KINDS
+from ..tools.errors import UsageError, VideoError
+from ..tools.registry import DEFAULT
+from ..tools.text import line
+from . import progress, show
+from .exits import interruptible, traced
+
+
+@contextmanager
+def opened(option: Path | None, create: bool = False, tools: str | None = None) -> Iterator[Library]:
+    """The library that is meant, with all tools or those of a comma-separated list."""
+    folder = settings.locate_library(option, Path.cwd(), create)
+    found = settings.load(folder)
+    places = {**{name: name for name in DEFAULT}, **found.tools}
+    names = list(places) if tools is None else listed(tools, places, "tool")
+    with traced(found.debug), Library(folder, tools=[places[name] for name in names], create=create) as lib:
+        yield lib
+
+
+def listed(names: str, known: Sequence[str] | dict[str, str], what: str) -> list[str]:
+    """The parts of a comma-separated list. Raises UsageError unless all are known."""
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [repr(line(name)) for name in found if name not in known]
+    if unknown or not found:
+        raise UsageError(f"no {what} {', '.join(unknown) or repr(names)}; there are {', '.join(known)}")
+    return list(dict.fromkeys(found))
+
+
+def kinds(names: str | None) -> list[str] | None:
+    return None if names is None else listed(names, KINDS, "kind")
+
+
+def add(lib: Library, paths: Sequence[Path], **options: Any) -> list[Added]:
+    """Adds with bars on stderr; the first Ctrl-C stops in good order."""
+    with progress.reporter(show.console(stderr=True)) as on_event, interruptible() as cancel:
+        return lib.add(paths, on_event=on_event, cancel=cancel, **options)
+
+
+def scope(lib: Library, names: Sequence[str], adding: bool = False) -> Scope:
+    """The videos that are named; with `adding`, files that the library does not know are added first."""
+    found: list[str] = []
+    for name in names:
+        if adding and Path(name).exists() and not _known(lib, Path(name)):
+            found += _added(lib, Path(name))
+        else:
+            found.append(lib.find(name).id)
+    return Scope(videos=tuple(dict.fromkeys(found)))
+
+
+def _added(lib: Library, path: Path) -> list[str]:
+    files = add(lib, [path])
+    if failed := [file.error for file in files if file.video is None]:
+        raise VideoError(failed[0])
+    if not files:
+        raise VideoError(f"{line(str(path))}: there is no video in this folder; name a video file")
+    show.remarks(show.console(stderr=True), files)
+    return [file.video for file in files if file.video]
+
+
+def _known(lib: Library, path: Path) -> bool:
+    """Whether this very file was added, and is unchanged since."""
+    about, whole = path.stat(), str(path.absolute())
+    seen = (whole, about.st_size, about.st_mtime_ns)
+    return any((row.path, row.size, row.mtime_ns) == seen for row in lib.videos())
