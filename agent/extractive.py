@@ -113,9 +113,11 @@ class Extractive:
         chosen = [q for q in lines if self._on_screen(q, lines)]
         if question.places or question.colours:
             chosen = [q for q in chosen if self._placed(q)] or chosen
-        if question.shape:
-            chosen = [q for q in chosen if re.search(question.shape, q.text)]
-        found = _distinct(_prominent_first(scored(chosen, question, self._embedder)))
+        found = scored(chosen, question, self._embedder)
+        if question.shape:  # of what has the right shape, the tallest: its meaning says little (a file's name)
+            fitting = [q for q in found if re.search(question.shape, q.text)]
+            return _distinct(sorted(fitting, key=lambda quote: -quote.height))
+        found = _distinct(_prominent_first(found))
         if len(found) < len(_distinct(lines)) or len(found) <= FEW:
             return found
         best = max((quote.score for quote in found), default=0.0)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import fmean, median, quantiles
@@ -24,6 +25,7 @@ from ..tools.video import Video
 from . import clips, material
 
 OnEvent = Callable[[str], None]
+Call = tuple[float, float]  # milliseconds of one call on the wall and of CPU
 FPS = 25
 
 
@@ -77,8 +79,8 @@ class Size:
     rounds: int
 
 
-FULL = Size(footage=180, slides=60, hold=20, segments=2000, videos=20, queries=200, rounds=5)
-QUICK = Size(footage=30, slides=12, hold=20, segments=2000, videos=4, queries=200, rounds=3)
+FULL = Size(footage=120, slides=60, hold=20, segments=2000, videos=20, queries=200, rounds=4)
+QUICK = Size(footage=30, slides=12, hold=20, segments=2000, videos=3, queries=200, rounds=3)
 
 
 def run(name: str | None, quick: bool, on_event: OnEvent = lambda message: None) -> list[Result]:
@@ -133,7 +135,7 @@ def _footage(folder: Path, size: Size, on_event: OnEvent) -> Result:
 
 def _deck(folder: Path, size: Size, on_event: OnEvent) -> Result:
     seconds, deck = size.slides * size.hold, material.slides(size.slides)
-    on_event(f"ingest: making a slide deck of {seconds / 60:g} minutes")
+    on_event(f"ingest: making a slide deck of {seconds / 60:g} min")
     clip = clips.write(folder / "deck.mp4", (slide.picture() for slide in deck), FPS, hold=size.hold * FPS)
     reader = make("ocr")
     assert isinstance(reader, Tool)
@@ -147,7 +149,8 @@ def _deck(folder: Path, size: Size, on_event: OnEvent) -> Result:
         lines[:] = reader.observe(Video(clip, folder), None, shots)
 
     works = {"bare decoding": lambda: clips.decode(clip), "scan": scanned, "ocr": read}
-    spent = in_turns(works, min(size.rounds, 2), lambda n: on_event(f"ingest: slide deck, round {n}"))
+    rounds = max(1, size.rounds // 2)
+    spent = in_turns(works, rounds, lambda n: on_event(f"ingest: slide deck, round {n} of {rounds}"))
     keyframes = sum(len(one.data.get("keyframes", ())) for one in shots)
     parts = {part: _short(median(rounds)) for part, rounds in spent.items()}
     return Result.of(
@@ -178,7 +181,8 @@ def _words_read(deck: Sequence[material.Slide], lines: Sequence[Observation], ho
     there = read = 0
     for n, slide in enumerate(deck):
         middle = (n + 0.5) * hold
-        seen = {word for one in lines if one.span.start <= middle < one.span.end for word in fold(one.text).split()}
+        shown = (one.text for one in lines if one.span.start <= middle < one.span.end)
+        seen = set(fold(" ".join(shown)).split())
         words = set(fold(" ".join((slide.title, *slide.lines))).split())
         there, read = there + len(words), read + len(words & seen)
     return read / there
@@ -200,15 +204,16 @@ def search(folder: Path, size: Size, on_event: OnEvent) -> Iterator[Result]:
 def _searched(lib: Library, size: Size, on_event: OnEvent) -> Iterator[Result]:
     """Milliseconds of a search and of an answer over all videos of the library; both bars are for one video."""
     videos = lib.videos()
-    random, scope = Random(1), Scope(videos=tuple(video.id for video in videos))
-    agent, asked = Agent(lib), material.questions(random, max(8, size.queries // 4))
-    searches, answers = [], []
+    random, scope, agent = Random(1), Scope(videos=tuple(video.id for video in videos)), Agent(lib)
+    searches: list[list[Call]] = []
+    answers: list[list[Call]] = []
     lib.search("warm up", scope=scope)
     for n in range(size.rounds):
         on_event(f"search: {len(videos)} videos, round {n + 1} of {size.rounds}")
         queries = [material.phrase(random) for _ in range(size.queries)]
-        searches.append([_wall(lambda query=query: lib.search(query, scope=scope)) for query in queries])
-        answers.append([_wall(lambda question=question: agent.ask(question, scope=scope)) for _, question in asked])
+        asked = material.questions(random, -(-size.queries // 8))
+        searches.append([_timed(partial(lib.search, query, scope=scope)) for query in queries])
+        answers.append([_timed(partial(agent.ask, question, scope=scope)) for _, question in asked])
     one = len(videos) == 1
     where = "one video" if one else f"{len(videos)} videos"
     about = {
@@ -225,7 +230,7 @@ def _searched(lib: Library, size: Size, on_event: OnEvent) -> Iterator[Result]:
 
 
 def _latency(
-    name: str, what: str, rounds: Sequence[Sequence[tuple[float, float]]], limit: float | None, about: Mapping[str, Any]
+    name: str, what: str, rounds: Sequence[Sequence[Call]], limit: float | None, about: Mapping[str, Any]
 ) -> Result:
     """From (wall, CPU) milliseconds of each call in each round."""
     walls = [[wall for wall, _ in calls] for calls in rounds]
@@ -237,7 +242,7 @@ def _latency(
     )  # fmt: skip
 
 
-def _by_type(types: Sequence[str], rounds: Sequence[Sequence[tuple[float, float]]]) -> dict[str, float]:
+def _by_type(types: Sequence[str], rounds: Sequence[Sequence[Call]]) -> dict[str, float]:
     return {
         type: _short(median(calls[i][0] for calls in rounds for i in range(len(types)) if types[i] == type))
         for type in dict.fromkeys(types)
@@ -284,7 +289,7 @@ def in_turns(
     on_round: Callable[[int], None] = lambda number: None,
     clock: Callable[[], float] = time.process_time,
 ) -> dict[str, list[float]]:
-    """What each work takes by `clock` in each round, one after another (A B A B), so that a busy machine hits all alike.
+    """What each work takes by `clock` in each round, in turns (A B A B), so that a busy machine hits all alike.
 
     The default clock is CPU time of this process with all its threads.
     """
@@ -308,8 +313,7 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _wall(work: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds on the wall and of CPU."""
+def _timed(work: Callable[[], object]) -> Call:
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return 1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu)

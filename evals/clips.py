@@ -22,7 +22,8 @@ def write(path: Path, pictures: Iterable[Pixels], fps: int = 25, hold: int = 1) 
         track.pix_fmt = "yuv420p"
         shown = 0
         for pixels in pictures:
-            track.height, track.width = pixels.shape[:2]
+            if not shown:
+                track.height, track.width = pixels.shape[:2]
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
             frame.time_base = Fraction(1, fps)
             for _ in range(hold):

@@ -1,4 +1,4 @@
-"""What the benches measure with, made from a few words and a seed, the same in each run: moving pictures, slides, talk."""
+"""What the benches measure with, made from a few words and a seed, the same in each run: footage, slides and talk."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,18 @@ Pixels = NDArray[np.uint8]
 
 SIZE = (1280, 720)
 SCENE = 5  # seconds between two cuts of footage
+GRAIN = 14  # levels of noise, which make H.264 of some 2 to 3 megabits a second
 SLOT = 5  # seconds of a timeline for each of its segments
 
 _NOUNS = (
-    "river market harbour engine garden teacher village winter budget signal library bridge forest doctor festival island "
-    "factory museum glacier kitchen orchard railway captain mountain letter planet theatre storm painter harvest desert "
-    "colony laboratory canal orchestra reactor monument journal lantern climate valley airport cathedral parliament "
-    "microscope telescope vineyard lighthouse reservoir carpenter satellite volcano ambulance archive bakery caravan"
+    "river market harbour engine garden teacher village winter budget signal library bridge forest doctor festival "
+    "island factory museum glacier kitchen orchard railway captain mountain letter planet theatre storm painter harvest "
+    "desert colony laboratory canal orchestra reactor monument journal lantern climate valley airport cathedral caravan "
+    "parliament microscope telescope vineyard lighthouse reservoir carpenter satellite volcano ambulance archive bakery"
 ).split()
 _ADJECTIVES = (
-    "old narrow quiet early modern distant heavy bright broken famous local northern careful hidden steady wooden annual "
-    "curious shallow national silver ordinary frozen rapid"
+    "old narrow quiet early modern distant heavy bright broken famous local northern careful hidden steady wooden "
+    "annual curious shallow national silver ordinary frozen rapid"
 ).split()
 _VERBS = (
     "describes repairs visits measures paints closes follows finds opens explains protects carries crosses compares "
@@ -69,7 +70,8 @@ def questions(random: Random, count: int) -> list[tuple[str, str]]:
     )
     asked = (forms[n % len(forms)] for n in range(count))
     return [
-        (type, form.format(name=name(random), phrase=phrase(random), minute=random.randint(1, 30))) for type, form in asked
+        (type, form.format(name=name(random), phrase=phrase(random), minute=random.randint(1, 30)))
+        for type, form in asked
     ]
 
 
@@ -77,7 +79,7 @@ def footage(seconds: float, fps: int = 25, size: tuple[int, int] = SIZE) -> Iter
     """(height, width, 3): a grainy camera that pans over a landscape where a body crosses, cut every SCENE seconds."""
     width, height = size
     rng = np.random.default_rng(0)
-    grains = [rng.integers(0, 7, (height, width, 3), np.uint8) for _ in range(4)]
+    grains = [rng.integers(0, GRAIN, (height, width, 3), np.uint8) for _ in range(8)]
     world, body = _texture(rng, size), _texture(rng, size)
     side = height // 3
     for n in range(round(seconds * fps)):
@@ -137,14 +139,14 @@ def slides(count: int) -> list[Slide]:
 def timeline(path: Path, name: str, segments: int, seed: int = 0) -> Path:
     """Recorded observations of a video that never was, as JSON lines that become about so many segments.
 
-    Sentences follow each other all the time, about eight to a segment of speech; there is text in the picture now and
-    then, and nearly always a caption, each of which is a segment. Returns `path`.
+    Sentences follow each other all the time, ten of them in a segment of speech; text in the picture comes now and
+    then, captions most of the time, each a segment of its own. Returns `path`.
     """
     random = Random(seed)
     starts = range(0, (segments + 1) * SLOT, SLOT)
     with path.open("w", encoding="utf-8") as file:
         for slot, (start, end) in enumerate(pairwise(starts)):
-            kinds = ["speech", *(["caption"] if slot % 7 else []), *(["text"] if slot % 4 == 0 else [])]
+            kinds = ["speech", *(["caption"] if slot % 3 else []), *(["text"] if slot % 4 == 0 else [])]
             for kind in kinds:
                 row = {"video": name, "kind": kind, "start": start, "end": end, "text": sentence(random)}
                 file.write(json.dumps(row) + "\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..tools.errors import VideoError
 from ..tools.replay import SUFFIX as RECORDED
 from ..tools.text import line
+from .rows import VideoRow
 
 # What is taken from a folder; a file that is named is tried whatever it is called.
 MEDIA = frozenset(
@@ -18,22 +19,41 @@ _PIECE = 1 << 20
 
 
 def expand(paths: Iterable[Path], but: Path) -> Iterator[Path]:
-    """The files that are meant, each once: named ones as they are, folders with all media below them, but not `but`."""
+    """The files that are meant, each once: named ones as they are, folders with all media below them, but not `but`.
+
+    A folder without media stands for itself, so that somebody hears of it.
+    """
     seen: set[Path] = set()
     for path in paths:
-        found = _below(path, but.resolve()) if path.is_dir() else [path]
-        for file in found:
+        for file in list(_below(path, but.resolve())) or [path]:
             if (whole := file.absolute()) not in seen:
                 seen.add(whole)
                 yield whole
 
 
 def _below(folder: Path, but: Path) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder):
+    for here, folders, files in os.walk(folder) if stamp(folder) else ():
         folders[:] = sorted(f for f in folders if not f.startswith(".") and (Path(here) / f).resolve() != but)
         for name in sorted(files):
             if Path(name).suffix.lower() in MEDIA and not name.startswith("."):
                 yield Path(here) / name
+
+
+def stamp(path: Path | str) -> tuple[int, int] | None:
+    """Size in bytes and time of change in ns of a file, by which a known one is told without reading it again."""
+    try:
+        about = Path(path).stat()
+    except (OSError, ValueError):  # a path may hold what no file system allows
+        return None
+    return about.st_size, about.st_mtime_ns
+
+
+def offline(row: VideoRow) -> bool:
+    """Whether a video's file is not where it was, or is another one now. A timeline without media never is."""
+    if row.path is None:
+        return False
+    about = stamp(row.path)
+    return about is None or about[0] != row.size
 
 
 def is_timeline(path: Path) -> bool:
@@ -47,6 +67,8 @@ def digest(path: Path, on_fraction: Callable[[float], None] | None = None) -> st
     try:
         if not path.exists():
             raise VideoError(f"{shown}: there is no such file; check the name (only local files are read)")
+        if path.is_dir():
+            raise VideoError(f"{shown}: is a folder without videos; name a video file, whatever it is called")
         if not path.is_file():
             raise VideoError(f"{shown}: is no regular file; name a video file")
         size, read, whole = path.stat().st_size, 0, blake2b()

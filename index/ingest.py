@@ -1,7 +1,8 @@
 """From files to a searchable timeline: durable jobs, one decode pass for all frame tools, resumable and cancellable."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
@@ -11,14 +12,16 @@ import numpy as np
 from ..tools.base import KINDS, FrameTool, Observation, Span, Tool
 from ..tools.embed import Embedder
 from ..tools.errors import LibraryError, ReelcueError, ToolFailed
+from ..tools.frame import Frame
 from ..tools.text import line
-from ..tools.video import Video
 from .files import digest
+from .intake import Work
 from .rows import JobRow, JobSpec, Row, VideoRow
 from .segments import gather
 from .store import Store
 
 _TOLD = 0.2  # seconds between two progress events
+_NEAR = 1e-3  # seconds: times closer than this are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +41,20 @@ class Cancelled(KeyboardInterrupt):
 
 
 @dataclass
-class Work:
-    """One video in the hands of an ingest: its row, the open file, and what became of it."""
+class Run:
+    """A job that was taken, with its tool and what that observed so far."""
 
-    path: Path
-    row: VideoRow
-    video: Video
-    tools: Sequence[Tool | FrameTool]
-    errors: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    ran: int = 0
+    job: JobRow
+    tool: Tool | FrameTool
+    seen: list[Observation] = field(default_factory=list)
+    broken: bool = False
+    _due: float = 0.0
+
+    def see(self, tool: FrameTool, frame: Frame) -> None:
+        """Hands on the frames that come at the tool's own rate."""
+        if frame.time + _NEAR >= self._due:
+            self._due = (int((frame.time + _NEAR) * tool.rate) + 1) / tool.rate
+            self.seen += tool.see(frame)
 
 
 class Ingest:
@@ -64,40 +71,85 @@ class Ingest:
         self._store, self._embedder = store, embedder
         self._on_event, self._cancel, self._refresh = on_event, cancel or Flag(), frozenset(refresh)
         self._told = 0.0
+        self._store.requeue()
 
     def run(self, works: Sequence[Work]) -> None:
         """Cheapest kinds over all videos first; each video is searchable as soon as a job of it is committed."""
-        self._store.requeue()
         try:
             for stage in _stages(works):
                 for work in works:
+                    self.stop()
                     self._stage(work, [tool for tool in work.tools if tool.name in stage])
+            self.embed(())
         except BaseException:
             self._store.requeue()
             raise
 
     def estimate(self, works: Sequence[Work]) -> float:
         """CPU seconds that the jobs to be done will take, roughly: the tools' own figures, scaled by length."""
-        return sum(
-            tool.cost * work.video.duration / 60
-            for work in works
-            for tool in work.tools
-            if self._store.current(self._spec(work, tool)) is None or tool.name in self._refresh
-        )
+        seconds = 0.0
+        for work in works:
+            for tool in work.tools:
+                with suppress(Exception):  # a tool that breaks is heard of when its turn comes
+                    if tool.name in self._refresh or self._store.current(self._spec(work, tool)) is None:
+                        seconds += tool.cost * work.video.duration / 60
+        return seconds
+
+    def stop(self) -> None:
+        """Raises Cancelled once the caller has asked for it."""
+        if self._cancel.is_set():
+            raise Cancelled
+
+    def commit(
+        self, path: Path, video: VideoRow, job: JobRow, observations: Sequence[Observation], seconds: float
+    ) -> int:
+        """Stores what a job found, as rows and as segments. Returns how many observations lay outside of the video.
+
+        Raises ToolFailed if the video was removed meanwhile.
+        """
+        inside = list(_within(observations, video))
+        rows = [Row.of(i, video.id, seen) for i, seen in enumerate(inside)]
+        shots = [row.span for row in self._store.rows(video.id, ("shot",))]
+        segments = gather(rows, shots, timed=video.unit == "seconds")
+        if not self._store.commit(job, inside, segments, seconds=seconds):
+            raise ToolFailed(f"{path}: the video was removed while it was read; add it again if that was a mistake")
+        self._on_event(Event("done", path, video.id, job.tool, 1.0, f"{len(inside)} rows"))
+        return len(observations) - len(inside)
+
+    def embed(self, videos: Iterable[str]) -> None:
+        """Gives every segment of the library that has none its vector, and those videos, and any that got vectors, the
+        mean of their segments'."""
+        if self._embedder is None:
+            return
+        space, changed = self._embedder.space, set(videos)
+        while segments := self._store.without_vector(space, limit=512):
+            self.stop()
+            self._store.put_vectors(space, [s.n for s in segments], self._embedder([s.text for s in segments]))
+            changed |= {segment.video for segment in segments}
+        for video in sorted(changed):
+            _, vectors = self._store.vectors(space, [video])
+            self._store.put_video_vector(space, video, np.mean(vectors, axis=0) if len(vectors) else np.zeros(1))
 
     def _stage(self, work: Work, tools: Sequence[Tool | FrameTool]) -> None:
-        jobs = [(job, tool) for tool in tools if (job := self._job(work, tool))]
-        frame = [(job, tool) for job, tool in jobs if isinstance(tool, FrameTool)]
-        if frame:
-            self._guarded(work, [job for job, _ in frame], lambda: self._pass(work, frame))
-        for job, tool in jobs:
-            if isinstance(tool, Tool) and not isinstance(tool, FrameTool):
-                self._guarded(work, [job], lambda job=job, tool=tool: self._observe(work, job, tool))  # type: ignore[misc]
-        if jobs:
-            self.embed(work.row.id)
+        runs: list[Run] = []
+        for tool in tools:
+            with self._guard(work, tool.name, []):
+                if job := self._job(work, tool):
+                    runs.append(Run(job, tool))
+        if not runs:
+            return
+        known: list[str] = []
+        with self._guard(work, ", ".join(run.tool.name for run in runs), runs):
+            known += work.video.problems
+            self._pass(work, [(run, run.tool) for run in runs if isinstance(run.tool, FrameTool)])
+            for run in runs:
+                if not isinstance(run.tool, FrameTool):
+                    self._observe(work, run, run.tool)
+            self._remember(work, runs, known)
+        self.embed([work.row.id])
 
     def _job(self, work: Work, tool: Tool | FrameTool) -> JobRow | None:
-        """The job to run now, taken; None where it is current, blocked, or what it needs is not there."""
+        """The job to run now, taken; None where it is current or what it needs is not there."""
         spec = self._spec(work, tool)
         current = self._store.current(spec)
         again = tool.name in self._refresh
@@ -109,14 +161,15 @@ class Ingest:
             return None
         job = self._store.queue(spec, again=again)
         live = {kind for done in self._store.jobs(work.row.id, "done") for kind in self._provides(done)}
-        if missing := [kind for kind in tool.needs if kind not in live]:
-            self._store.block(job, f"needs {', '.join(missing)}, which could not be made")
+        if missing := ", ".join(kind for kind in tool.needs if kind not in live):
+            self._store.block(job, f"needs {missing}, which is not there")
+            work.notes.append(f"{tool.name} was not run: it needs {missing}, which is not there")
             return None
         return job if self._store.start(job) else None
 
     def _spec(self, work: Work, tool: Tool | FrameTool) -> JobSpec:
         done = self._store.jobs(work.row.id, "done")
-        files = tool.sidecars(work.video) if isinstance(tool, Tool) and not isinstance(tool, FrameTool) else ()
+        files = [] if isinstance(tool, FrameTool) else tool.sidecars(work.video)
         return JobSpec(
             video=work.row.id,
             tool=tool.name,
@@ -132,111 +185,95 @@ class Ingest:
         """Kinds that a finished job stands for, found or not; one that may yield any kind only for those it did."""
         return set(job.kinds) if len(job.kinds) < len(KINDS) else self._store.yielded(job)
 
-    def _guarded(self, work: Work, jobs: Sequence[JobRow], run: Callable[[], None]) -> None:
-        """A tool that breaks, ours or another's, costs its own jobs and nothing else."""
+    @contextmanager
+    def _guard(self, work: Work, names: str, runs: Sequence[Run]) -> Iterator[None]:
+        """A tool that breaks, ours or another's, costs these runs and nothing else."""
         try:
-            run()
-            work.ran += len(jobs)
+            yield
         except LibraryError:
             raise
         except Exception as error:
-            names = ", ".join(job.tool for job in jobs)
-            message = str(error) if isinstance(error, ReelcueError) else f"{names}: {type(error).__name__}: {error}"
-            for job in jobs:
-                self._store.fail(job, message)
-            work.errors.append(line(message))
-            self._on_event(Event("failed", work.path, work.row.id, names, message=line(message)))
+            told = str(error) if isinstance(error, ReelcueError) else f"{names}: {type(error).__name__}: {error}"
+            message = line(told)
+            for run in runs:
+                run.broken = True
+                self._store.fail(run.job, message)
+            work.errors.append(message)
+            self._on_event(Event("failed", work.path, work.row.id, names, message=message))
 
-    def _pass(self, work: Work, jobs: Sequence[tuple[JobRow, FrameTool]]) -> None:
+    def _pass(self, work: Work, pairs: Sequence[tuple[Run, FrameTool]]) -> None:
         """One decode pass: each tool sees the frames at its own rate as they go by."""
-        began = time.process_time()
-        names = " + ".join(tool.name for _, tool in jobs)
+        if not pairs:
+            return
+        began, names = time.process_time(), " + ".join(tool.name for _, tool in pairs)
         self._on_event(Event("start", work.path, work.row.id, names, 0.0))
-        seen: list[list[Observation]] = [[] for _ in jobs]
-        due = [0.0] * len(jobs)
-        for _, tool in jobs:
-            tool.start(work.video, None)
-        for frame in work.video.frames(rate=max(tool.rate for _, tool in jobs)):
-            for i, (_, tool) in enumerate(jobs):
-                if frame.time + 1e-3 >= due[i]:
-                    due[i] = (int((frame.time + 1e-3) * tool.rate) + 1) / tool.rate
-                    seen[i] += tool.see(frame)
+        for run, tool in pairs:
+            with self._guard(work, tool.name, [run]):
+                tool.start(work.video, None)
+        for frame in work.video.frames(rate=max(tool.rate for _, tool in pairs)):
+            for run, tool in pairs:
+                if not run.broken:
+                    with self._guard(work, tool.name, [run]):
+                        run.see(tool, frame)
             self._progress(work, names, frame.time)
-        for i, (_, tool) in enumerate(jobs):
-            seen[i] += tool.finish()
-        spent = (time.process_time() - began) / len(jobs)
-        for (job, _), observations in zip(jobs, seen, strict=True):
-            self.commit(work.path, work.row, job, observations, spent)
+            if all(run.broken for run, _ in pairs):
+                break
+        for run, tool in pairs:
+            if not run.broken:
+                with self._guard(work, tool.name, [run]):
+                    run.seen += tool.finish()
+                    self._finish(work, run, (time.process_time() - began) / len(pairs))
 
-    def _observe(self, work: Work, job: JobRow, tool: Tool) -> None:
+    def _observe(self, work: Work, run: Run, tool: Tool) -> None:
         began = time.process_time()
         self._on_event(Event("start", work.path, work.row.id, tool.name, 0.0))
-        needed = [row.observation() for row in self._store.rows(work.row.id, tool.needs)] if tool.needs else []
-        observations = []
-        for observation in tool.observe(work.video, None, needed):
-            observations.append(observation)
-            self._progress(work, tool.name, observation.span.start)
-        self.commit(work.path, work.row, job, observations, time.process_time() - began)
+        with self._guard(work, tool.name, [run]):
+            needed = [row.observation() for row in self._store.rows(work.row.id, tool.needs)] if tool.needs else []
+            for observation in tool.observe(work.video, None, needed):
+                run.seen.append(observation)
+                self._progress(work, tool.name, observation.span.start)
+            self._finish(work, run, time.process_time() - began)
 
-    def commit(
-        self, path: Path, video: VideoRow, job: JobRow, observations: Sequence[Observation], seconds: float
-    ) -> None:
-        """Stores what a job found, as rows and as segments. Raises ToolFailed if the video was removed meanwhile."""
-        observations = list(_within(observations, video))
-        rows = [Row.of(i, video.id, seen) for i, seen in enumerate(observations)]
-        shots = [row.span for row in self._store.rows(video.id, ("shot",))]
-        segments = gather(rows, shots, timed=video.unit == "seconds")
-        if not self._store.commit(job, observations, segments, seconds=seconds):
-            raise ToolFailed(f"{path}: the video was removed while it was read; add it again if that was a mistake")
-        self._on_event(Event("done", path, video.id, job.tool, 1.0, f"{len(observations)} rows"))
+    def _finish(self, work: Work, run: Run, seconds: float) -> None:
+        if outside := self.commit(work.path, work.row, run.job, run.seen, seconds):
+            work.notes.append(f"{run.tool.name}: {outside} observations outside of the video were left out")
+        work.ran += 1
 
-    def embed(self, video: str) -> None:
-        """Gives every segment of the library that has none its vector, and the video the mean of its segments'."""
-        if self._embedder is None:
-            return
-        space = self._embedder.space
-        while segments := self._store.without_vector(space, limit=512):
-            self._stop()
-            self._store.put_vectors(space, [s.n for s in segments], self._embedder([s.text for s in segments]))
-        _, vectors = self._store.vectors(space, [video])
-        self._store.put_video_vector(space, video, np.mean(vectors, axis=0) if len(vectors) else np.zeros(1))
+    def _remember(self, work: Work, runs: Sequence[Run], known: Sequence[str]) -> None:
+        """Keeps with the video what these runs found wrong with the file."""
+        before = work.row
+        for run in runs:
+            if not run.broken:
+                work.noted(run.tool.name, [problem for problem in work.video.problems if problem not in known])
+        if work.row != before:
+            self._store.put_video(work.row)
 
     def _progress(self, work: Work, tool: str, at: float) -> None:
-        self._stop()
+        self.stop()
         if time.monotonic() - self._told >= _TOLD:
             self._told = time.monotonic()
             fraction = min(1.0, at / work.video.duration) if work.video.duration else None
             self._on_event(Event("progress", work.path, work.row.id, tool, fraction))
 
-    def _stop(self) -> None:
-        if self._cancel.is_set():
-            raise Cancelled
-
 
 def _stages(works: Sequence[Work]) -> Iterator[set[str]]:
     """Names of tools that can run together: first all that need nothing, cheapest first, frame tools in one stage."""
-    tools = {tool.name: tool for work in works for tool in work.tools}
-    made: set[str] = set()
-    waiting = dict(tools)
+    waiting = list({tool.name: tool for work in works for tool in work.tools}.values())
     while waiting:
-        makers = {kind for tool in waiting.values() for kind in tool.kinds}
-        ready = [t for t in waiting.values() if not (set(t.needs) & makers) or set(t.needs) <= made] or list(
-            waiting.values()
-        )
+        ready = [t for t in waiting if not any(set(t.needs) & set(o.kinds) for o in waiting if o is not t)] or waiting
         for tool in sorted((t for t in ready if not isinstance(t, FrameTool)), key=lambda t: t.cost):
             yield {tool.name}
         if frame := {t.name for t in ready if isinstance(t, FrameTool)}:
             yield frame
-        made |= {kind for tool in ready for kind in tool.kinds}
-        waiting = {name: tool for name, tool in waiting.items() if tool not in ready}
+        waiting = [t for t in waiting if t not in ready]
 
 
 def _within(observations: Sequence[Observation], video: VideoRow) -> Iterator[Observation]:
     """Observations that lie in the video, cut at its end; those beyond it are another file's."""
     limit = video.duration
     for seen in observations:
-        if video.unit == "index" or (seen.span.start >= 0 and seen.span.end <= limit + 1e-3):
+        if video.unit == "index" or (seen.span.start >= 0 and seen.span.end <= limit + _NEAR):
             yield seen
-        elif 0 <= max(0.0, seen.span.start) < min(limit, seen.span.end):
-            span = Span(max(0.0, seen.span.start), min(limit, seen.span.end))
+        elif (start := max(0.0, seen.span.start)) < (end := min(limit, seen.span.end)):
+            span = Span(start, end)
             yield Observation(seen.tool, seen.kind, span, seen.text, seen.score, seen.data, seen.vector, seen.space)

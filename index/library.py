@@ -1,10 +1,9 @@
 """A library: a folder with the timeline of many videos. The face of the index to everything above it."""
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Event as Flag
@@ -17,14 +16,16 @@ from ..tools.embed import Embedder, load_minilm
 from ..tools.errors import LibraryError, ReelcueError, ToolUnavailable, UsageError
 from ..tools.registry import DEFAULT, make
 from ..tools.text import fold, line
-from ..tools.video import Video
-from .files import digest, expand, is_timeline
-from .ingest import Cancelled, Event, Ingest, Work
-from .recorded import learn, parse
+from .files import expand, is_timeline, offline
+from .ingest import Cancelled, Event, Ingest
+from .intake import Intake, Work
+from .recorded import parse
 from .rows import JobRow, Row, Segment, VideoRow
 from .search import Hit, Scope, Searcher
 from .store import Store
 from .timelines import add_timelines
+
+__all__ = ["Added", "Library", "State", "offline"]
 
 State = Literal["added", "known", "updated", "failed"]
 _LONG = 60.0  # CPU seconds of work from which an estimate is told before
@@ -95,130 +96,80 @@ class Library:
     ) -> list[Added]:
         """Adds files and folders, and finishes what an earlier call did not. One result per file; none of them raises.
 
-        `subtitles` is a file for the one video that is named; `refresh` names tools to run again. Waits while another
-        process adds. Raises UsageError, ToolUnavailable and LibraryError before anything is done, Cancelled
-        (a KeyboardInterrupt) once `cancel` is set.
+        `subtitles` is a file for the one video that is named, used from then on; `refresh` names tools to run again.
+        Waits while another process adds. Raises UsageError, ToolUnavailable and LibraryError before anything is done,
+        Cancelled (a KeyboardInterrupt) once `cancel` is set.
         """
-        files = list(expand((Path(path) for path in paths), self.path))
-        if subtitles is not None and len(files) != 1:
+        named = [paths] if isinstance(paths, str | Path) else paths
+        files = list(expand((Path(path) for path in named), self.path))
+        if subtitles is not None and (len(files) != 1 or is_timeline(files[0])):
             raise UsageError(f"--subtitles belongs to one video, not to {len(files)} files; add that video alone")
         if recorded_at is not None:
             parse(recorded_at)
-        tools = self._made(subtitles)
-        if unknown := set(refresh) - {tool.name for tool in tools}:
-            raise UsageError(
-                f"no tool {', '.join(sorted(unknown))} to refresh; there are {', '.join(t.name for t in tools)}"
-            )
-
-        def hashed(file: Path, fraction: float) -> None:
-            if cancel and cancel.is_set():
-                raise Cancelled
-            on_event(Event("hash", file, fraction=fraction))
-
+        tools = self._made(subtitles, refresh)
         with self._locked(on_event, cancel):
             ingest = Ingest(self.store, self.embedder, on_event, cancel, refresh)
+            if self.problem:
+                on_event(Event("note", message=self.problem))
+
+            def hashed(file: Path, fraction: float) -> None:
+                ingest.stop()
+                on_event(Event("hash", file, fraction=fraction))
+
+            intake = Intake(self.store, self.path / "media", tools, recorded_at, source, refresh, hashed)
             results: dict[Path, list[Added]] = {}
             works: list[Work] = []
-            fresh: set[str] = set()
             for file in files:
+                ingest.stop()
                 try:
                     if is_timeline(file):
-                        results[file] = [
-                            Added(file, "added", row.id, row.name, rows=self.store.counts(row.id))
-                            for row in add_timelines(self.store, ingest, file, source)
-                        ]
+                        timelines = add_timelines(self.store, ingest, file, recorded_at, source)
+                        results[file] = [self._told(file, row, state) for row, state in timelines]
                     else:
-                        works.append(self._open(file, tools, recorded_at, source, fresh, hashed))
+                        works.append(intake.open(file))
+                except LibraryError:
+                    raise
                 except ReelcueError as error:
                     results[file] = [Added(file, "failed", None, line(file.name), str(error))]
                     on_event(Event("failed", file, message=str(error)))
-            self._announce(ingest, works, on_event)
+            _announce(ingest, works, on_event)
             ingest.run(works)
-            results |= {work.path: [self._added(work, fresh)] for work in works}
+            results |= {work.path: [self._outcome(work)] for work in works}
         return [added for file in files for added in results[file]]
 
     def remove(self, video: str) -> None:
-        """Forgets a video and deletes the files made from it; the video file itself stays."""
+        """Forgets a video, by its id, and deletes the files made from it; the video file itself stays.
+
+        Raises UsageError where there is no such video.
+        """
         with self._locked(lambda event: None, None):
-            self.store.remove_video(video)
+            if not self.store.remove_video(video):
+                raise UsageError(f"no video {line(video)!r} in the library; reelcue list shows them")
             shutil.rmtree(self.folder(video), ignore_errors=True)
 
-    def _open(
-        self,
-        file: Path,
-        tools: Sequence[Tool | FrameTool],
-        recorded_at: str | None,
-        source: str | None,
-        fresh: set[str],
-        hashed: Callable[[Path, float], None],
-    ) -> Work:
-        """Finds out which video a file is, and brings its row up to date. Raises VideoError."""
-        about = file.stat() if file.exists() else None
-        here = [row for row in self.store.videos() if row.path == str(file)]
-        known = next(
-            (row for row in here if about and (row.size, row.mtime_ns) == (about.st_size, about.st_mtime_ns)), None
-        )
-        whole = known.digest if known else digest(file, lambda fraction: hashed(file, fraction))
-        about = file.stat()
-        id = whole[:16]
-        video = Video(file, self.folder(id), id)
-        old = known or self.store.video(id)
-        notes = [
-            f"another file was at this path before; it stays as {row.id}, offline, until reelcue remove {row.id}"
-            for row in here
-            if row.id != id
-        ]
-        learnt = learn(recorded_at, video.name, video.tags)
-        if old and old.recorded_at and not recorded_at:
-            learnt = (old.recorded_at, old.recorded_from or "option")
-        row = VideoRow(
-            id=id,
-            digest=whole,
-            name=video.name,
-            path=str(file),
-            size=about.st_size,
-            mtime_ns=about.st_mtime_ns,
-            duration=video.duration,
-            source=source or (old.source if old else None) or line(file.parent.name) or None,
-            recorded_at=learnt[0] if learnt else None,
-            recorded_from=learnt[1] if learnt else None,
-            facts=_facts(video),
-        )
-        if old is None:
-            fresh.add(id)
-        elif old.path != str(file):
-            notes.append(f"the same content was at {line(old.path or '')} before")
-        self.store.put_video(row)
-        return Work(file, row, video, tools, notes=notes)
+    def _outcome(self, work: Work) -> Added:
+        state: State = "failed" if work.errors else "added" if work.new else "updated" if work.ran else "known"
+        notes = [*work.notes, *(work.video.problems if work.new or work.ran else ())]
+        return self._told(work.path, work.row, state, "; ".join(work.errors) or None, notes)
 
-    def _added(self, work: Work, fresh: set[str]) -> Added:
-        state: State = "added" if work.row.id in fresh else "updated" if work.ran else "known"
-        if problems := work.video.problems:
-            self.store.put_video(replace(work.row, facts=_facts(work.video)))
-        notes = (*work.notes, *problems)
-        if work.errors:
-            return Added(
-                work.path,
-                "failed",
-                work.row.id,
-                work.row.name,
-                "; ".join(work.errors),
-                self.store.counts(work.row.id),
-                notes,
-            )
-        return Added(work.path, state, work.row.id, work.row.name, None, self.store.counts(work.row.id), notes)
+    def _told(
+        self, path: Path, row: VideoRow, state: State, error: str | None = None, notes: Sequence[str] = ()
+    ) -> Added:
+        return Added(path, state, row.id, row.name, error, self.store.counts(row.id), notes)
 
-    def _announce(self, ingest: Ingest, works: Sequence[Work], on_event: Callable[[Event], None]) -> None:
-        if self.problem and works:
-            on_event(Event("note", message=self.problem))
-        seconds = ingest.estimate(works)
-        if seconds >= _LONG:
-            hours = sum(work.video.duration for work in works) / 3600
-            on_event(Event("plan", message=f"{hours:.1f} h of video, about {seconds / 60:.0f} CPU minutes of work"))
-
-    def _made(self, subtitles: Path | str | None) -> list[Tool | FrameTool]:
-        options = {"subtitles": {"files": [str(Path(subtitles).absolute())]}} if subtitles else {}
-        return [make(tool, options.get(tool)) if isinstance(tool, str) else tool for tool in self._tools]
+    def _made(self, subtitles: Path | str | None, refresh: Sequence[str]) -> list[Tool | FrameTool]:
+        tools = [make(tool) if isinstance(tool, str) else tool for tool in self._tools]
+        names = [tool.name for tool in tools]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise UsageError(f"there are several tools of the name {', '.join(sorted(twice))}; choose one of each")
+        if unknown := sorted(set(refresh) - set(names)):
+            raise UsageError(f"no tool {', '.join(unknown)} to refresh; there are {', '.join(names)}")
+        if subtitles is None:
+            return tools
+        if "subtitles" not in names:
+            raise UsageError("--subtitles is read by the tool subtitles, which is not among those chosen; add it")
+        files = [str(Path(subtitles).absolute())]
+        return [type(t)(**{**t.options, "files": files}) if t.name == "subtitles" else t for t in tools]
 
     @contextmanager
     def _locked(self, on_event: Callable[[Event], None], cancel: Flag | None) -> Iterator[None]:
@@ -311,22 +262,8 @@ class Library:
         return bool(jobs) and all(job.state == "done" for job in jobs)
 
 
-def offline(row: VideoRow) -> bool:
-    """Whether a video's file is not where it was, or is another one now. A timeline without media never is."""
-    if row.path is None:
-        return False
-    try:
-        about = Path(row.path).stat()
-    except OSError:
-        return True
-    return about.st_size != row.size
-
-
-def _facts(video: Video) -> dict[str, object]:
-    return {
-        "width": video.picture.width if video.picture else 0,
-        "height": video.picture.height if video.picture else 0,
-        "streams": Counter(stream.kind for stream in video.streams),
-        "codecs": [stream.codec for stream in video.streams],
-        "problems": video.problems,
-    }
+def _announce(ingest: Ingest, works: Sequence[Work], on_event: Callable[[Event], None]) -> None:
+    seconds = ingest.estimate(works)
+    if seconds >= _LONG:
+        hours = sum(work.video.duration for work in works) / 3600
+        on_event(Event("plan", message=f"{hours:.1f} h of video, about {seconds / 60:.0f} CPU minutes of work"))

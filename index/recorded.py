@@ -9,10 +9,17 @@ from ..tools.errors import UsageError
 
 Learnt = tuple[str, Literal["option", "name", "container"]]
 
-_DATE = r"(?<!\d)(?P<year>(?:19|20)\d\d)[-_.]?(?P<month>0[1-9]|1[0-2])[-_.]?(?P<day>[0-3]\d)"
-_TIME = r"(?P<hour>[01]?\d|2[0-3])[-_.:h]?(?P<minute>[0-5]\d)(?:[-_.:m]?(?P<second>[0-5]\d)(?:\d{3})?)?(?!\d)"
 # Zoom writes GMT20261121-220500, macOS 2026-11-21 at 10.05.00 PM (with a narrow space), Pixel phones milliseconds.
-_NAME = re.compile(rf"(?P<utc>GMT)?{_DATE}[-_. T]+(?:at[-_. ])?{_TIME}(?:\s?(?P<half>[AP]M)\b|(?P<zulu>Z)\b)?")
+_NAME = re.compile(
+    r"""
+    (?P<utc>GMT)?
+    (?<!\d)(?P<year>(?:19|20)\d\d)[-_.]?(?P<month>0[1-9]|1[0-2])[-_.]?(?P<day>[0-3]\d)
+    [-_.\ T]+(?:at[-_.\ ])?
+    (?P<hour>[01]\d|2[0-3]|\d(?=[-_.:h]))[-_.:h]?(?P<minute>[0-5]\d)(?:[-_.:m]?(?P<second>[0-5]\d)(?:\d{3})?)?(?!\d)
+    (?:(?:\s?(?P<half>[AP]M)|(?P<zulu>Z))(?![A-Za-z]))?
+    """,
+    re.VERBOSE,
+)
 _FIRST_YEAR = 1990  # cameras without a set clock write 1904, 1970 or 1980
 _TAGS = ("com.apple.quicktime.creationdate", "creation_time", "date")
 

@@ -7,7 +7,7 @@ limits can tell strong from weak and weak from nothing.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..tools.base import Span
 from ..tools.embed import LANGUAGES, Embedder
-from ..tools.text import has_cjk
+from ..tools.text import clean, has_cjk
 from .reads import Reads
 from .rows import Segment
 from .terms import phrases
@@ -23,6 +23,7 @@ from .terms import phrases
 WORDS_WEIGHT = {"speech": 0.3, "text": 0.5}  # words help speech and text in the picture; on captions they do not
 OTHER_WEIGHT = 0.1
 CUT_OFF = 0.2  # a segment below this score has nothing to do with the query
+_LONGEST = 2000  # characters of a query that are read
 _MOST_WORDS = 24  # phrases of a query that are looked up
 _PRIOR = 50  # pretended segments without the word, so that words keep their weight in a library of three segments
 
@@ -50,6 +51,7 @@ class _Table:
     numbers: Any  # (n,) int64
     videos: Any  # (n,) str
     kinds: Any  # (n,) str
+    weights: Any  # (n,) of words against meaning, by kind
     starts: Any  # (n,) float64, seconds
     ends: Any  # (n,)
     vectors: Any  # (n, dimensions) float32, or None without an embedder
@@ -79,19 +81,18 @@ class Searcher:
         k: int = 10,
     ) -> list[Hit]:
         """The k best segments at or above CUT_OFF, best first; `within` limits the time in the videos it names."""
-        table = self._table(videos)
-        if not len(table.numbers):
+        query = clean(query[:_LONGEST])
+        table, words = self._table(videos), phrases(query)[:_MOST_WORDS]
+        if not len(table.numbers) or not words:
             return []
-        words = phrases(query)[:_MOST_WORDS]
         coverage = self._coverage(words, table, videos)
         cosine = self._cosine(query, table)
         if cosine is None:
             scores = coverage
         else:
-            weights = np.array([WORDS_WEIGHT.get(kind, OTHER_WEIGHT) for kind in table.kinds])
-            scores = (np.maximum(cosine, 0) + weights * coverage) / (1 + weights)
+            scores = (np.maximum(cosine, 0) + table.weights * coverage) / (1 + table.weights)
         scores = np.where(_allowed(table, kinds, within), scores, -1.0)
-        best = [i for i in np.argsort(-scores, kind="stable")[:k] if scores[i] >= CUT_OFF]
+        best = [i for i in np.argsort(-scores, kind="stable")[: max(k, 0)] if scores[i] >= CUT_OFF]
         segments = self._store.segments_by_n(int(table.numbers[i]) for i in best)
         return [
             Hit(
@@ -128,8 +129,10 @@ class Searcher:
     def _read(self, videos: Sequence[str] | None) -> _Table:
         outline = sorted(self._store.outline(videos))
         n, video, kind, start, end = zip(*outline, strict=True) if outline else ((),) * 5
+        weights = np.array([WORDS_WEIGHT.get(k, OTHER_WEIGHT) for k in kind])
         table = _Table(
-            np.array(n, np.int64), np.array(video, object), np.array(kind, object), np.array(start), np.array(end), None
+            *(np.array(n, np.int64), np.array(video, str), np.array(kind, str), weights),
+            *(np.array(start), np.array(end), None),
         )
         if self._embedder is None:
             return table
@@ -139,14 +142,13 @@ class Searcher:
         vectors = np.zeros((len(n), found.shape[1]), np.float32)
         known = np.isin(numbers, table.numbers)
         vectors[table.where(numbers[known])] = found[known]
-        return _Table(table.numbers, table.videos, table.kinds, table.starts, table.ends, vectors)
+        return replace(table, vectors=vectors)
 
 
 def _allowed(table: _Table, kinds: Iterable[str] | None, within: Mapping[str, Span] | None) -> Any:
     allowed = np.ones(len(table.numbers), bool)
     if kinds is not None:
-        wanted = set(kinds)
-        allowed &= np.array([kind in wanted for kind in table.kinds], bool)
+        allowed &= np.isin(table.kinds, np.array([*kinds], str))
     for video, span in (within or {}).items():
         outside = (table.starts >= span.end) | (table.ends <= span.start)
         allowed &= ~((table.videos == video) & outside)

@@ -2,53 +2,70 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 
 from ..tools.errors import ToolFailed
 from ..tools.replay import Recorded, Replay, read
 from ..tools.text import line
-from .files import digest
+from .files import stamp
 from .ingest import Ingest
+from .recorded import learn
 from .rows import JobSpec, VideoRow
 from .store import Store
 
+State = Literal["added", "known"]
 
-def add_timelines(store: Store, ingest: Ingest, path: Path, source: str | None) -> list[VideoRow]:
-    """One video row for each video that the file names. Raises ToolFailed naming file and line for anything else."""
-    about = path.stat() if path.exists() else None
+
+def add_timelines(
+    store: Store, ingest: Ingest, path: Path, recorded_at: str | None, source: str | None
+) -> list[tuple[VideoRow, State]]:
+    """A video row for each video that the file names. Raises ToolFailed naming file and line for anything else."""
     groups: dict[str, list[Recorded]] = defaultdict(list)
     for recorded in read(path):
         groups[recorded.video].append(recorded)
-    if not groups or about is None:
+    if not groups:
         raise ToolFailed(
-            f"{path}: holds no observation; each line is one JSON object with video, kind, start, end, text"
+            f"{line(str(path))}: holds no observation; each line is one JSON object with video, kind, start, end, text"
         )
-    rows = []
-    for name, group in groups.items():
-        if len({recorded.unit for recorded in group}) > 1:
-            raise ToolFailed(f"{path}: mixes units for {line(name)}; use seconds or index, not both")
-        seen = [recorded.observation for recorded in group]
-        lines = [[o.tool, o.kind, o.span.start, o.span.end, o.text, o.score, o.data] for o in seen]
-        whole = blake2b(json.dumps([name, group[0].unit, lines], sort_keys=True).encode()).hexdigest()
-        row = VideoRow(
-            id=whole[:16],
-            digest=whole,
-            name=line(name),
-            path=None,
-            size=about.st_size,
-            mtime_ns=about.st_mtime_ns,
-            duration=max(o.span.end for o in seen),
-            unit="index" if group[0].unit == "index" else "seconds",
-            source=source or line(path.parent.name) or None,
-        )
-        store.put_video(row)
-        kinds = tuple(sorted({o.kind for o in seen}))
-        spec = JobSpec(
-            row.id, Replay.name, Replay.version, {"files": [path.name]}, sidecars=(digest(path),), kinds=kinds
-        )
-        if store.current(spec) is None and store.start(job := store.queue(spec)):
-            ingest.commit(path, row, job, seen, 0.0)
-        ingest.embed(row.id)
-        rows.append(row)
-    return rows
+    if mixed := [name for name, group in groups.items() if len({recorded.unit for recorded in group}) > 1]:
+        raise ToolFailed(f"{line(str(path))}: mixes units for {mixed[0]}; use seconds or index, not both")
+    rows = {name: _row(name, group, path) for name, group in groups.items()}
+    return [_add(store, ingest, path, rows[name], group, recorded_at, source) for name, group in groups.items()]
+
+
+def _row(name: str, group: Sequence[Recorded], path: Path) -> VideoRow:
+    seen = [recorded.observation for recorded in group]
+    lines = [[o.tool, o.kind, o.span.start, o.span.end, o.text, o.score, o.data] for o in seen]
+    whole = blake2b(json.dumps([name, group[0].unit, lines], sort_keys=True).encode()).hexdigest()
+    unit: Literal["seconds", "index"] = "index" if group[0].unit == "index" else "seconds"
+    size, changed = stamp(path) or (0, 0)
+    return VideoRow(whole[:16], whole, name, None, size, changed, max(o.span.end for o in seen), unit)
+
+
+def _add(
+    store: Store,
+    ingest: Ingest,
+    path: Path,
+    row: VideoRow,
+    group: Sequence[Recorded],
+    recorded_at: str | None,
+    source: str | None,
+) -> tuple[VideoRow, State]:
+    seen = [recorded.observation for recorded in group]
+    old = store.video(row.id)
+    if learnt := learn(recorded_at, row.name, {}):
+        row = replace(row, recorded_at=learnt[0], recorded_from=learnt[1])
+    if old and not recorded_at:
+        row = replace(row, recorded_at=old.recorded_at, recorded_from=old.recorded_from)
+    row = replace(row, source=source or (old.source if old else line(path.parent.name)) or None)
+    store.put_video(row)
+    kinds = tuple(sorted({o.kind for o in seen}))
+    spec = JobSpec(row.id, Replay.name, Replay.version, sidecars=(row.digest,), kinds=kinds)
+    if store.current(spec) is None and store.start(job := store.queue(spec)):
+        ingest.commit(path, row, job, seen, 0.0)
+        ingest.embed([row.id])
+    return row, "known" if old else "added"

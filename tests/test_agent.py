@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import clips
 import cv2
@@ -13,7 +14,9 @@ from reelcue.agent import Agent, Answer, Sentence, Step
 from reelcue.index import Library, Scope
 from reelcue.tools.errors import UsageError
 
-TALK = [
+Rows = list[tuple[str, float, float, str, dict[str, Any]]]
+
+TALK: Rows = [
     ("speech", 0.0, 4.0, "Good morning, welcome to the workshop on bridges.", {"speaker": "Ann Lee"}),
     ("speech", 4.5, 9.0, "The old bridge in Porto was opened in 1886", {"speaker": "Ann Lee"}),
     ("speech", 9.0, 12.0, "and it carries trams over the Douro river.", {"speaker": "Ann Lee"}),
@@ -28,7 +31,7 @@ TALK = [
 ]
 
 
-def timeline(path: Path, name: str, rows: list[tuple[str, float, float, str, dict[str, object]]]) -> Path:
+def timeline(path: Path, name: str, rows: Rows) -> Path:
     keys = ("kind", "start", "end", "text", "data")
     path.write_text("\n".join(json.dumps({"video": name, **dict(zip(keys, row, strict=True))}) for row in rows))
     return path
@@ -132,7 +135,7 @@ def test_the_json_of_an_answer(library: Library) -> None:
 
 
 def test_scope_and_empty_library(library: Library, tmp_path: Path) -> None:
-    other = [("speech", 1.0, 3.0, "The cat sleeps in the garden.", {})]
+    other: Rows = [("speech", 1.0, 3.0, "The cat sleeps in the garden.", {})]
     library.add([timeline(tmp_path / "other.jsonl", "other.mp4", other)])
     id = library.find("other.mp4").id
     answer = ask(library, "Where does the cat sleep?", scope=Scope((id,)))

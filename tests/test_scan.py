@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from reelcue.tools.base import FrameTool, Observation, Span
+from reelcue.tools.errors import ToolFailed
 from reelcue.tools.scan import Scan
 from reelcue.tools.video import Video
 
@@ -172,6 +173,21 @@ def test_one_picture_of_any_size_is_a_shot(tmp_path: Path, size: tuple[int, int]
     assert seen.shots[0].data["colours"][0][0] == "red"
 
 
+@pytest.mark.parametrize(
+    "name, colour",
+    [
+        ("black", (0, 0, 0)), ("grey", (128, 128, 128)), ("white", (255, 255, 255)), ("red", (220, 30, 30)),
+        ("orange", (250, 140, 20)), ("brown", (120, 70, 25)), ("yellow", (240, 220, 30)), ("green", (40, 160, 50)),
+        ("turquoise", (40, 190, 190)), ("blue", (30, 60, 200)), ("purple", (120, 40, 180)), ("pink", (240, 110, 190)),
+    ],
+)  # fmt: skip
+def test_colours_have_their_names(tmp_path: Path, name: str, colour: tuple[int, int, int]) -> None:
+    picture = np.full((48, 64, 3), colour, np.uint8)
+    shot = scan(clips.write(tmp_path / "plain.mp4", clips.Pictures([0.0], lambda _: picture))).shots[0]
+    assert shot.data["colours"] == [[name, 1.0]]
+    assert shot.data.get("black", False) == (name == "black")
+
+
 def test_one_picture_per_second_is_dated_to_when_it_appeared(tmp_path: Path) -> None:
     seen = scan(clip(tmp_path, lambda t: written(1 + 2 * int(t // 3)), 12, fps=1))
     assert [time for time, _ in seen.keyframes] == [0, 3, 6, 9]
@@ -215,6 +231,12 @@ def test_black_blurred_and_still_stretches(tmp_path: Path) -> None:
     assert seen.shots[0].data["black"] is True
     still = scan(clip(tmp_path, lambda _: written(5), 12)).quality
     assert [o.text for o in still] == ["picture still for 12.0 s"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "clip.media").write_text("not a folder")
+    with pytest.raises(ToolFailed, match=r"clip\.media.*write access"):
+        scan(clip(tmp_path, lambda _: scene(1), 2))
 
 
 def test_a_span_is_scanned_alone(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ class Span:
     end: float
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "start", float(self.start))  # numpy's numbers are no JSON and not for SQLite
+        object.__setattr__(self, "end", float(self.end))
         if not (math.isfinite(self.start) and math.isfinite(self.end) and self.start < self.end):
             raise ValueError(f"a span needs finite seconds with start < end, not {self.start!r} to {self.end!r}")
 
@@ -69,6 +71,7 @@ class Observation:
         if self.kind not in KINDS:
             raise ValueError(f"{self.tool}: no kind {self.kind!r}; the kinds are {', '.join(KINDS)}")
         object.__setattr__(self, "text", clean(self.text))
+        object.__setattr__(self, "score", None if self.score is None else float(self.score))
         object.__setattr__(self, "data", clean_data(dict(self.data)))
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _OPSET = 20
+_BERT = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}  # what the graph computes
+_OTHER = "choose another embedder"
 
 
 class _Graph:
@@ -132,18 +134,28 @@ def convert(pack: Path, out: Path) -> None:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
-    from safetensors.numpy import load_file
 
-    config = json.loads((pack / "config.json").read_text(encoding="utf-8"))
     plain = out.with_suffix(".float.onnx")
     try:
-        model = _Graph(load_file(pack / "model.safetensors"), config).model()
+        model = graph(pack)
         add_pre_process_metadata(model)  # there is nothing to fold in it; without the mark the quantiser warns
         onnx.save(model, plain)
         quantize_dynamic(plain, out, weight_type=QuantType.QInt8, per_channel=True)
-    except KeyError as error:
-        raise ToolUnavailable(
-            f"{pack}: not a BERT-class sentence model (no {error}); choose another embedder"
-        ) from error
     finally:
         plain.unlink(missing_ok=True)
+
+
+def graph(pack: Path) -> "onnx.ModelProto":
+    """The encoder in `pack` with its weights as they are. Raises ToolUnavailable where it is not BERT-class."""
+    from safetensors.numpy import load_file
+
+    try:
+        config = json.loads((pack / "config.json").read_text(encoding="utf-8"))
+        for key, fits in _BERT.items():
+            if config.get(key, fits) != fits:
+                raise ToolUnavailable(f"{pack}: not a BERT-class sentence model ({key} {config[key]}); {_OTHER}")
+        return _Graph(load_file(pack / "model.safetensors"), config).model()
+    except KeyError as error:
+        raise ToolUnavailable(f"{pack}: not a BERT-class sentence model (no {error}); {_OTHER}") from error
+    except (OSError, ValueError) as error:
+        raise ToolUnavailable(f"{pack}: cannot be read as a sentence model ({error}); {_OTHER}") from error

