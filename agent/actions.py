@@ -1,9 +1,8 @@
 """What can be asked of the timeline in one run. Rows come back as numbered evidence; every call becomes a step."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from ..index.library import Library
@@ -11,21 +10,19 @@ from ..index.rows import Row, Segment, VideoRow
 from ..index.search import Scope
 from ..tools.base import Span
 from .answer import Evidence, Step
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A segment that a search returned, with its absolute score."""
-
-    segment: Segment
-    score: float
+from .times import Window
 
 
 class Actions:
-    """The actions of one question over some videos of a library. Keeps their steps and the evidence that was cited."""
+    """The actions of one question. They see the videos that have the moment it names, and in these that moment only.
 
-    def __init__(self, library: Library, videos: Sequence[VideoRow]) -> None:
-        self.videos = {video.id: video for video in videos}
+    Keeps the steps of the run and the evidence that was cited.
+    """
+
+    def __init__(self, library: Library, videos: Sequence[VideoRow], window: Window | None) -> None:
+        spans = {v.id: window.span(v.duration) for v in videos if window and v.unit == "seconds"}
+        self.within: dict[str, Span] = {id: span for id, span in spans.items() if span}
+        self.videos = {video.id: video for video in videos if window is None or video.id in self.within}
         self.evidence: dict[int, Evidence] = {}
         self.events: list[Step] = []  # one when an action starts, one when it ends
         self._library = library
@@ -34,29 +31,34 @@ class Actions:
     def steps(self) -> list[Step]:
         return [step for step in self.events if step.rows is not None]
 
-    def search(self, query: str, kinds: Sequence[str] | None, within: Mapping[str, Span], k: int = 8) -> list[Found]:
+    def search(self, query: str, kinds: Sequence[str] | None, k: int) -> list[Segment]:
         """The segments that the query is about, best first."""
-        arguments = {"query": query, "kinds": list(kinds) if kinds else None, "k": k}
-        with self._step("search", arguments | _times(within)) as rows:
-            hits = self._library.search(query, scope=Scope(tuple(self.videos)), kinds=kinds, within=within, k=k)
-            found = [Found(hit.segment, hit.score) for hit in hits]
-            rows += found
+        with self._step("search", {"query": query, "kinds": list(kinds) if kinds else None, "k": k}) as found:
+            if self.videos:
+                scope = Scope(tuple(self.videos))
+                hits = self._library.search(query, scope=scope, kinds=kinds, within=self.within, k=k)
+                found += [hit.segment for hit in hits]
         return found
 
-    def timeline(self, kinds: Sequence[str], within: Mapping[str, Span]) -> list[Row]:
-        """All rows of these kinds, by video and time."""
-        with self._step("timeline", {"kinds": list(kinds), **_times(within)}) as rows:
-            rows += [row for id in self.videos for row in self._library.rows(id, kinds, within.get(id))]
-        return list(rows)
+    def timeline(self, kinds: Sequence[str]) -> list[tuple[Segment, Row]]:
+        """All rows of these kinds, each with its segment, by video and time."""
+        with self._step("timeline", {"kinds": list(kinds)}) as found:
+            for id in self.videos:
+                span = self.within.get(id)
+                rows = {row.n: row for row in self._library.rows(id, kinds, span)}
+                segments = self._library.segments(id, kinds, span)
+                found += [(segment, rows[n]) for segment in segments for n in segment.observations if n in rows]
+        return found
 
-    def segments(self, kinds: Sequence[str]) -> list[Segment]:
-        """The segments of the videos, to find the one that a row belongs to."""
-        return [segment for id in self.videos for segment in self._library.segments(id, kinds)]
+    def count(self, kind: str) -> int:
+        """Rows of a kind in the videos, whenever they are."""
+        return sum(self._library.store.counts(id).get(kind, 0) for id in self.videos)
 
     def rows_of(self, segment: Segment) -> list[Row]:
-        """The rows that a segment was made of, in its order."""
-        rows = self._library.store.rows_by_n(segment.observations)
-        return [rows[n] for n in segment.observations if n in rows]
+        """The rows that a segment was made of, in its order, those in the window."""
+        rows, span = self._library.store.rows_by_n(segment.observations), self.within.get(segment.video)
+        found = [rows[n] for n in segment.observations if n in rows]
+        return [row for row in found if span is None or row.span.overlap(span) > 0]
 
     def cite(self, segment: Segment, span: Span, text: str) -> Evidence:
         """Gives a quoted part of a segment its evidence number."""
@@ -66,14 +68,10 @@ class Actions:
 
     @contextmanager
     def _step(self, action: str, arguments: dict[str, Any]) -> Iterator[list[Any]]:
+        if self.within:
+            arguments["within"] = {video: [span.start, span.end] for video, span in self.within.items()}
         began = time.perf_counter()
         self.events.append(Step(action, arguments))
         rows: list[Any] = []
         yield rows
         self.events.append(Step(action, arguments, len(rows), round(time.perf_counter() - began, 4)))
-
-
-def _times(within: Mapping[str, Span]) -> dict[str, Any]:
-    if not within:
-        return {}
-    return {"within": {video: [span.start, span.end] for video, span in within.items()}}

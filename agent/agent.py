@@ -39,7 +39,7 @@ class Agent:
         videos = self._videos(scope)
         asked = questions.read(question, self.library.embedder)
         kinds = frozenset(kind for video in videos for kind in self.library.kinds(video.id)) - {*_SHADOWS}
-        actions = Actions(self.library, videos)
+        actions = Actions(self.library, videos, asked.window)
         finder = Extractive(asked, actions, self.library.embedder, kinds)
         quotes = finder.quotes()
         yield from actions.events

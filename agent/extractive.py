@@ -7,10 +7,12 @@ Where nothing fits it says so, what was searched, and which kinds of observation
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
-from ..index.rows import Row, Segment
+from ..index.rows import Row
+from ..tools.base import KINDS
 from ..tools.embed import Embedder
 from ..tools.text import fold
 from .actions import Actions
@@ -22,43 +24,27 @@ from .verify import NUMBER_WORDS
 MOST = 3  # quoted sentences in an answer
 STRONG = 0.5  # limits of the band on a quote's score
 WEAK = 0.36
+NEAR_BEST = 0.85  # a further quote must come this close to the best
 HINT = 0.08  # the least score of one line among many that nothing but its score speaks for
 NEAR_HINT = 0.6  # and how close it must come to the best of them
-FEW = 6  # lines that a picture may hold for all of them to be worth showing
-NEAR_BEST = 0.85  # a further quote must come this close to the best
-TOLD = (
-    "speech",
-    "caption",
-    "object",
-    "action",
-    "tag",
-    "sound",
-    "face",
-    "pose",
-    "motion",
-)  # kinds that tell what goes on
+FEW = 6  # lines in the picture that are few enough to show the first of them whatever they score
+MANY = 400  # lines above which only those that a search finds are looked at, and quotes above which some stand for all
+HITS = 8
+TOLD = tuple(kind for kind in KINDS if kind not in ("text", "shot", "quality"))  # kinds that tell what goes on
 _NUMBER = re.compile(rf"\d|\b(?:{'|'.join(sorted(NUMBER_WORDS - {'one'}))})\b|[一二三四五六七八九十百千万]")
+_WHO = re.compile(r"\bwho\b|speaker|people|谁|人|讲者", re.IGNORECASE)
 _SLIDE = re.compile(r"slide|heading|幻灯片|页", re.IGNORECASE)
 _NAME = re.compile(r"\b[A-Z][a-z’'-]+(?:\s+[A-Z][\w’'-]*)+|\b[A-Z]\.\s*[A-Z][a-z]+")
 
 
 class Extractive:
-    """Finds the quotes that answer one question."""
+    """Finds the quotes that answer one question. `kinds` are those that were looked for in the videos."""
 
     def __init__(self, question: Question, actions: Actions, embedder: Embedder | None, kinds: frozenset[str]) -> None:
         self.question, self.actions, self._embedder, self._kinds = question, actions, embedder, kinds
-        window = question.window
-        self._within = {
-            id: span
-            for id, video in actions.videos.items()
-            if window and video.unit == "seconds" and (span := window.span(video.duration))
-        }
-        self._nowhere = window is not None and not self._within
 
     def quotes(self) -> list[Quote]:
         """The quotes to answer with, best first; none where the timeline does not hold the answer."""
-        if self._nowhere:
-            return []
         strategies: Mapping[str, Callable[[], list[Quote]]] = {
             "summary": self._summary,
             "list": self._list,
@@ -94,10 +80,12 @@ class Extractive:
             wanted = tuple(kind for kind in wanted if kind in self._kinds)
             if not wanted:
                 return []
-        if not self.question.terms:
-            return self._in_window(wanted or TOLD)
+        if not self.question.terms:  # a question that is only a time ("what is said after 1:20?") is a row look-up
+            told = self._told(wanted or TOLD) if self.actions.within else []
+            return [replace(quote, score=1.0, coverage=1.0) for quote in told]
         found = scored(self._candidates(wanted or None), self.question, self._embedder)
-        return self._best([quote for quote in found if self._fits(quote)])
+        fitting = [quote for quote in found if self._fits(quote)]
+        return [quote for quote in fitting if quote.score >= fitting[0].score * NEAR_BEST]
 
     def _when(self) -> list[Quote]:
         if not self.question.terms:
@@ -134,50 +122,32 @@ class Extractive:
         return _distinct(sorted(heads, key=lambda q: q.span.seconds if heads is slides else q.height, reverse=True))
 
     def _list(self) -> list[Quote]:
+        if _WHO.search(self.question.text):
+            first = {quote.speaker: quote for quote in reversed(self._told(("speech",))) if quote.speaker}
+            return list(first.values())[::-1]
         return titles(self._text_lines()) or self._summary()
 
     def _summary(self) -> list[Quote]:
-        quotes = [
-            quote for segment in self._in_time(TOLD) for quote in sentences(segment, self.actions.rows_of(segment))
-        ]
-        quotes = [quote for quote in quotes if len(quote.text.split()) > 4] or titles(self._text_lines())
-        if not quotes:
-            return []
-        return sorted(_diverse(quotes, self._embedder), key=lambda quote: quote.span)
-
-    def _in_window(self, kinds: Sequence[str]) -> list[Quote]:
-        """A question that is only a time ("what is said after 1:20?") is a row look-up."""
-        if not self._within:
-            return []
-        found = [q for segment in self._in_time(kinds) for q in sentences(segment, self.actions.rows_of(segment))]
-        inside = [q for q in found if q.span.overlap(self._within[q.segment.video]) > 0]
-        return [replace(quote, score=1.0, coverage=1.0) for quote in inside]
+        told = [quote for quote in self._told(TOLD) if len(quote.text.split()) > 4] or titles(self._text_lines())
+        return sorted(_diverse(told[:: 1 + len(told) // MANY], self._embedder), key=lambda quote: quote.span)
 
     # Parts
 
     def _candidates(self, kinds: Sequence[str] | None) -> list[Quote]:
-        hits = self.actions.search(self.question.text, kinds, self._within)
-        made = [quote for hit in hits for quote in sentences(hit.segment, self.actions.rows_of(hit.segment))]
-        return [
-            q for q in made if q.segment.video not in self._within or q.span.overlap(self._within[q.segment.video]) > 0
-        ]
+        """What a search for the question finds, cut into sentences and lines."""
+        hits = self.actions.search(self.question.text, kinds, HITS)
+        return [quote for hit in hits for quote in sentences(hit, self.actions.rows_of(hit))]
 
-    def _in_time(self, kinds: Sequence[str]) -> list[Segment]:
-        return [
-            segment
-            for segment in self.actions.segments(kinds)
-            if segment.video not in self._within or segment.span.overlap(self._within[segment.video]) > 0
-        ]
+    def _told(self, kinds: Sequence[str]) -> list[Quote]:
+        """All that is told in the window, by video and time."""
+        rows = groupby(self.actions.timeline(kinds), key=lambda pair: pair[0])
+        return [quote for segment, pairs in rows for quote in sentences(segment, [row for _, row in pairs])]
 
     def _text_lines(self) -> list[Quote]:
-        """Every line of text in the picture as a quote, by video and time."""
-        rows = {row.n: row for row in self.actions.timeline(["text"], self._within)}
-        return [
-            Quote(segment, (rows[n],))
-            for segment in self.actions.segments(["text"])
-            for n in segment.observations
-            if n in rows
-        ]
+        """Every line of text in the picture, by video and time; of very many, those that a search finds."""
+        if self.actions.count("text") > MANY:
+            return sorted(self._candidates(["text"]), key=lambda quote: (quote.segment.n, quote.span))
+        return [Quote(segment, (row,)) for segment, row in self.actions.timeline(["text"])]
 
     def _on_screen(self, quote: Quote, among: Sequence[Quote]) -> bool:
         """Whether a quote is on the first, second or last screen of those, if the question asks for one of them."""
@@ -198,15 +168,10 @@ class Extractive:
         if quote.score < WEAK:
             return False
         if self.question.type == "count":
-            return (
-                quote.coverage >= 0.6 and _NUMBER.search(re.sub(r"\bone of\b", "", quote.text.casefold())) is not None
-            )
+            return quote.coverage >= 0.6 and _NUMBER.search(quote.text.casefold()) is not None
         if self.question.type == "who":
             return quote.coverage >= 0.6 and bool(quote.speaker or _NAME.search(quote.text))
         return quote.coverage >= 0.5 or quote.score >= STRONG
-
-    def _best(self, found: Sequence[Quote]) -> list[Quote]:
-        return [quote for quote in found if quote.score >= found[0].score * NEAR_BEST]
 
 
 def band(quotes: Sequence[Quote]) -> str:
@@ -245,8 +210,7 @@ def _in_places(row: Row, places: frozenset[str], facts: Mapping[str, object]) ->
 def _diverse(quotes: Sequence[Quote], embedder: Embedder | None) -> list[Quote]:
     """Up to MOST quotes that are central and unlike each other (MMR, Carbonell and Goldstein 1998)."""
     if embedder is None or len(quotes) <= MOST:
-        step = max(1, len(quotes) // MOST)
-        return list(quotes[::step][:MOST])
+        return list(quotes[:: 1 + len(quotes) // MOST])
     vectors = embedder([quote.text for quote in quotes])
     central = vectors @ vectors.mean(axis=0)  # (n,)
     chosen = [int(np.argmax(central))]

@@ -1,5 +1,6 @@
-"""How fast reelcue is, against limits: what ingest costs beside bare decoding, how soon a search and an answer come, and
-what a start costs. Every bench makes its own material, and compares with a yardstick measured in turns with it.
+"""How fast reelcue is, against limits: ingest beside bare decoding, a search, an answer, a start.
+
+Every bench makes its own material, and measures what it compares with in turns with what is compared.
 """
 
 import subprocess
@@ -84,9 +85,10 @@ QUICK = Size(footage=30, slides=12, hold=20, segments=2000, videos=3, queries=20
 
 
 def run(name: str | None, quick: bool, on_event: OnEvent = lambda message: None) -> list[Result]:
-    """Runs the bench of this name, or all; `quick` with less material and fewer rounds. `on_event` gets what goes on.
+    """Runs the bench of this name, or all; `quick` with less material and fewer rounds.
 
-    Nothing stays on the disk, also not after an interruption. Raises UsageError for an unknown name, and ToolUnavailable.
+    `on_event` is told what goes on. Nothing stays on the disk, also not after an interruption. Raises
+    UsageError for an unknown name, ToolUnavailable for a package that is missing.
     """
     if name is not None and name not in BENCHES:
         raise UsageError(f"no bench {name!r}; there are {', '.join(BENCHES)}")
@@ -177,7 +179,7 @@ def scan(video: Video) -> list[Observation]:
 
 
 def _words_read(deck: Sequence[material.Slide], lines: Sequence[Observation], hold: int) -> float:
-    """Share of the words on the slides that were read while their slide was shown: speed without it is worth nothing."""
+    """Share of the words on the slides that were read while their slide was shown: speed alone is worth nothing."""
     there = read = 0
     for n, slide in enumerate(deck):
         middle = (n + 0.5) * hold
@@ -211,7 +213,7 @@ def _searched(lib: Library, size: Size, on_event: OnEvent) -> Iterator[Result]:
     for n in range(size.rounds):
         on_event(f"search: {len(videos)} videos, round {n + 1} of {size.rounds}")
         queries = [material.phrase(random) for _ in range(size.queries)]
-        asked = material.questions(random, -(-size.queries // 8))
+        asked = material.questions(random, max(8, size.queries // 8))
         searches.append([_timed(partial(lib.search, query, scope=scope)) for query in queries])
         answers.append([_timed(partial(agent.ask, question, scope=scope)) for _, question in asked])
     one = len(videos) == 1

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -105,6 +105,12 @@ def _targets(file: str, node: ast.ImportFrom) -> set[str]:
         return {"/".join(parts) + ".py"}
     inside = {name.name: f"{parts[0]}/{name.name}.py" for name in node.names}
     return {path if (ROOT / path).is_file() else f"{parts[0]}/__init__.py" for path in inside.values()}
+
+
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Names of installed packages by what one imports."""
+    return packages_distributions()
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
@@ -228,7 +234,7 @@ class TestImports:
         assert [one for one in imports() if not one.level and one.target in LAZY and one.when == "load"] == []
 
     def test_are_of_declared_packages(self) -> None:
-        known = packages_distributions()
+        known = distributions()
         declared = {canonicalize_name(name) for group in requirements().values() for name in group}
         others = {one.target for one in imports() if not one.level} - sys.stdlib_module_names
         undeclared = {name for name in others if not declared & {canonicalize_name(d) for d in known.get(name, ())}}
@@ -291,7 +297,7 @@ class TestDependencies:
                 assert requirement.specifier.contains(pins[name]), f"{requirement} but constraints.txt has {pins[name]}"
 
     def test_of_the_core_are_used(self) -> None:
-        used = {canonicalize_name(d) for one in imports() for d in packages_distributions().get(one.target, ())}
+        used = {canonicalize_name(d) for one in imports() for d in distributions().get(one.target, ())}
         assert set(requirements()["core"]) - used == set()
 
     def test_have_no_addresses(self) -> None:

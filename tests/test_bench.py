@@ -1,0 +1,135 @@
+"""The benches at a tiny size: what they make, that they yield figures, and how a figure is judged. No clock is."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from reelcue.evals import bench, clips, material
+from reelcue.tools.base import Observation, Span
+from reelcue.tools.errors import UsageError
+from reelcue.tools.replay import read
+from reelcue.tools.video import Video
+
+TINY = bench.Size(footage=2, slides=2, hold=2, segments=30, videos=2, queries=8, rounds=1)
+
+
+def quiet(message: str) -> None:
+    pass
+
+
+def finite(result: bench.Result) -> bool:
+    return all(math.isfinite(value) and value > 0 for value in (result.min, result.median, result.max))
+
+
+@pytest.mark.parametrize(
+    ("limits", "bar", "holds"),
+    [
+        ({"at_most": 2.0}, "<= 2", True),
+        ({"at_most": 1.6}, "<= 1.6", False),
+        ({"at_least": 2.0}, ">= 2", True),
+        ({"at_least": 8.0}, ">= 8", False),
+        ({}, None, True),
+    ],
+)
+def test_a_figure_is_judged_by_its_median(limits: dict[str, float], bar: str | None, holds: bool) -> None:
+    result = bench.Result.of("a.b", "something", "x", [9.0, 2.0, 1.0], **limits, part=3)
+    assert (result.min, result.median, result.max, result.bar, result.holds) == (1.0, 2.0, 9.0, bar, holds)
+    assert result.to_dict() == {
+        "name": "a.b", "what": "something", "unit": "x", "min": 1.0, "median": 2.0, "max": 9.0, "bar": bar,
+        "holds": holds, "detail": {"rounds": [9.0, 2.0, 1.0], "part": 3},
+    }  # fmt: skip
+
+
+def test_works_are_measured_in_turns() -> None:
+    done: list[str] = []
+    told: list[int] = []
+
+    def work(name: str) -> Callable[[], object]:
+        return lambda: done.extend(name * (2 if name == "b" else 1))
+
+    spent = bench.in_turns({"a": work("a"), "b": work("b")}, 3, told.append, clock=lambda: float(len(done)))
+    assert "".join(done) == "abbabbabb"
+    assert spent == {"a": [1.0] * 3, "b": [2.0] * 3}
+    assert told == [1, 2, 3]
+
+
+def test_a_clip_has_every_frame_at_its_time(tmp_path: Path) -> None:
+    pictures = [slide.picture((320, 180)) for slide in material.slides(3)]
+    path = clips.write(tmp_path / "deck.mp4", pictures, fps=10, hold=5)
+    video = Video(path, tmp_path / "media")
+    assert video.picture is not None
+    assert (video.picture.width, video.picture.height, video.picture.fps) == (320, 180, 10.0)
+    assert video.duration == pytest.approx(1.5)
+    assert [round(frame.time, 3) for frame in video.frames()] == [n / 10 for n in range(15)]
+    assert clips.decode(path) == 15
+    assert video.problems == []
+
+
+def test_footage_is_cut_and_moves() -> None:
+    size, fps = (64, 36), 4
+    pictures = list(material.footage(2 * material.SCENE, fps, size))
+    assert len(pictures) == 2 * material.SCENE * fps
+    assert {picture.shape for picture in pictures} == {(36, 64, 3)}
+    assert all((one != other).any() for one, other in pairwise(pictures))
+    assert (pictures[0] == next(material.footage(1, fps, size))).all()
+
+
+def test_material_is_the_same_in_each_run(tmp_path: Path) -> None:
+    assert material.slides(3) == material.slides(3)
+    asked = material.questions(Random(1), 16)
+    assert asked == material.questions(Random(1), 16)
+    assert len({question for _, question in asked}) > 8
+    one = material.timeline(tmp_path / "a.jsonl", "a.mp4", 10)
+    other = material.timeline(tmp_path / "b.jsonl", "a.mp4", 10)
+    assert one.read_bytes() == other.read_bytes()
+    kinds = [line.observation.kind for line in read(one)]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"speech": 10, "caption": 6, "text": 3}
+
+
+def test_words_count_only_while_their_slide_is_shown() -> None:
+    deck = [material.Slide("One", ["two three"]), material.Slide("Four", [])]
+    seen = [
+        Observation("ocr", "text", Span(0, 10), "one TWO"),
+        Observation("ocr", "text", Span(0, 10), "four"),
+    ]
+    assert bench._words_read(deck, seen, 10) == 0.5
+
+
+def test_ingest_bench(tmp_path: Path) -> None:
+    told: list[str] = []
+    footage, slides = bench.ingest(tmp_path, TINY, told.append)
+    assert finite(footage) and finite(slides)
+    assert footage.detail["shots"] == {"true": 1, "found": 1}
+    assert slides.detail["keyframes"] == 2
+    assert slides.detail["words_read"] > 0.9
+    assert told
+
+
+def test_search_bench(tmp_path: Path) -> None:
+    results = list(bench.search(tmp_path, TINY, quiet))
+    assert [result.name for result in results] == ["search.1", "answer.1", "search.2", "answer.2"]
+    assert all(finite(result) for result in results)
+    assert [result.bar for result in results] == ["<= 5", "<= 100", None, None]
+    assert 20 <= results[0].detail["segments"] <= 40
+
+
+def test_start_bench(tmp_path: Path) -> None:
+    (result,) = bench.start(tmp_path, TINY, quiet)
+    assert finite(result)
+    assert result.median > result.detail["python"] > 0
+
+
+def test_run_picks_a_bench_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(bench, "QUICK", replace(TINY, rounds=2))
+    results = bench.run("start", quick=True)
+    assert [result.name for result in results] == ["start.help"]
+    assert len(results[0].detail["rounds"]) == 2
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match="no bench 'all'; there are ingest, search, start"):
+        bench.run("all", quick=True)
