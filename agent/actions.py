@@ -5,6 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..index.library import Library
 from ..index.rows import Row, Segment, VideoRow
 from ..index.search import Scope
@@ -53,6 +56,14 @@ class Actions:
     def count(self, kind: str) -> int:
         """Rows of a kind in the videos, whenever they are."""
         return sum(self._library.store.counts(id).get(kind, 0) for id in self.videos)
+
+    def vectors(self, numbers: Sequence[int]) -> NDArray[np.float32] | None:
+        """(numbers, dimensions) vectors of segments of these videos; None where one of them has none."""
+        if self._library.embedder is None:
+            return None
+        known, vectors = self._library.store.vectors(self._library.embedder.space, list(self.videos))
+        at = {int(n): i for i, n in enumerate(known)}
+        return vectors[[at[n] for n in numbers]] if all(n in at for n in numbers) else None
 
     def rows_of(self, segment: Segment) -> list[Row]:
         """The rows that a segment was made of, in its order, those in the window."""

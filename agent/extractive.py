@@ -10,11 +10,12 @@ from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..index.rows import Row
 from ..tools.base import KINDS
 from ..tools.embed import Embedder
-from ..tools.text import fold
+from ..tools.text import fold, has_cjk
 from .actions import Actions
 from .answer import clock
 from .question import Question
@@ -28,7 +29,7 @@ NEAR_BEST = 0.85  # a further quote must come this close to the best
 HINT = 0.08  # the least score of one line among many that nothing but its score speaks for
 NEAR_HINT = 0.6  # and how close it must come to the best of them
 FEW = 6  # lines in the picture that are few enough to show the first of them whatever they score
-MANY = 400  # lines above which only those that a search finds are looked at, and quotes above which some stand for all
+MANY = 1000  # lines above which only those that a search finds are looked at
 HITS = 8
 TOLD = tuple(kind for kind in KINDS if kind not in ("text", "shot", "quality"))  # kinds that tell what goes on
 _NUMBER = re.compile(rf"\d|\b(?:{'|'.join(sorted(NUMBER_WORDS - {'one'}))})\b|[一二三四五六七八九十百千万]")
@@ -128,8 +129,17 @@ class Extractive:
         return titles(self._text_lines()) or self._summary()
 
     def _summary(self) -> list[Quote]:
-        told = [quote for quote in self._told(TOLD) if len(quote.text.split()) > 4] or titles(self._text_lines())
-        return sorted(_diverse(told[:: 1 + len(told) // MANY], self._embedder), key=lambda quote: quote.span)
+        """A sentence of each of the most central passages, in order of time; headings where nothing is told."""
+        passages: dict[int, list[Quote]] = {}
+        for quote in self._told(TOLD):
+            if len(quote.text.split()) > 4 or has_cjk(quote.text):
+                passages.setdefault(quote.segment.n, []).append(quote)
+        if not passages:
+            return titles(self._text_lines())
+        chosen = _diverse(list(passages), self.actions.vectors(list(passages)))
+        rest = MOST - len(chosen)  # a video of one or two passages gives more than one sentence of each
+        quotes = [quote for n in chosen for quote in passages[n][: 1 + rest]]
+        return sorted(quotes[:MOST], key=lambda quote: quote.span)
 
     # Parts
 
@@ -207,16 +217,18 @@ def _in_places(row: Row, places: frozenset[str], facts: Mapping[str, object]) ->
     return all(inside[place] for place in places)
 
 
-def _diverse(quotes: Sequence[Quote], embedder: Embedder | None) -> list[Quote]:
-    """Up to MOST quotes that are central and unlike each other (MMR, Carbonell and Goldstein 1998)."""
-    if embedder is None or len(quotes) <= MOST:
-        return list(quotes[:: 1 + len(quotes) // MOST])
-    vectors = embedder([quote.text for quote in quotes])
-    central = vectors @ vectors.mean(axis=0)  # (n,)
+def _diverse(numbers: Sequence[int], vectors: NDArray[np.float32] | None) -> list[int]:
+    """Up to MOST segments that are central and unlike each other (MMR, Carbonell and Goldstein 1998).
+
+    `vectors` is (numbers, dimensions); without it they are spread evenly.
+    """
+    if vectors is None or len(numbers) <= MOST:
+        return list(numbers[:: 1 + (len(numbers) - 1) // MOST])
+    central = np.vecdot(vectors, vectors.mean(axis=0))  # (n,)
     chosen = [int(np.argmax(central))]
     while len(chosen) < MOST:
-        alike = (vectors @ vectors[chosen].T).max(axis=1)
+        alike = np.max([np.vecdot(vectors, vectors[i]) for i in chosen], axis=0)
         gain = 0.7 * central - 0.3 * alike
         gain[chosen] = -np.inf
         chosen.append(int(np.argmax(gain)))
-    return [quotes[i] for i in chosen]
+    return [numbers[i] for i in chosen]

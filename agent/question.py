@@ -84,7 +84,7 @@ def read(text: str, embedder: Embedder | None) -> Question:
     return Question(
         text=text,
         rules=book,
-        type=_type(low, book, embedder),
+        type=_type(text, low, book, embedder),
         terms=_terms(rest, book),
         window=limits,
         places=frozenset(name for name, pattern in book.places.items() if re.search(pattern, low)),
@@ -100,14 +100,14 @@ def _has_word(text: str, word: str, book: Rules) -> bool:
     return word in text if book.language == "zh" else re.search(rf"\b{re.escape(word)}\b", text) is not None
 
 
-def _type(low: str, book: Rules, embedder: Embedder | None) -> str:
+def _type(text: str, low: str, book: Rules, embedder: Embedder | None) -> str:
     for kind in book.types:
         if any(re.search(pattern, low) for pattern in kind["patterns"]):
             return str(kind["name"])
     if embedder is None or book.language != "en":
         return "what"
     names, matrix = _descriptions(embedder)
-    scores = matrix @ embedder([low])[0]
+    scores = np.vecdot(matrix, embedder.query(text))
     best = int(np.argmax(scores))
     return names[best] if scores[best] >= _NEAREST else "what"
 

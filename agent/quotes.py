@@ -13,6 +13,7 @@ from ..tools.embed import Embedder
 from ..tools.text import has_cjk
 from .question import Question, stem, stems
 
+LONGEST = 600  # words that are compared by meaning for one answer: about 50 ms
 MEANING = 0.6  # weight of words beside meaning (cosine) in a score
 _SENTENCE_WORDS = 45
 _GAP = 2.0  # seconds of silence that end a sentence
@@ -72,18 +73,31 @@ def _size(text: str) -> int:
 
 def scored(quotes: Iterable[Quote], question: Question, embedder: Embedder | None) -> list[Quote]:
     """The quotes with their scores, best first. score = (cosine + MEANING * coverage) / (1 + MEANING)."""
-    quotes = list(quotes)
+    quotes, covered = _shortlist([(quote, coverage(quote, question)) for quote in quotes])
     if not quotes:
         return []
-    covered = [coverage(quote, question) for quote in quotes]
     if embedder is None or question.rules.language != "en":
         found = covered
     else:
-        vectors = embedder([question.text, *(quote.text for quote in quotes)])
-        cosine = np.maximum(vectors[1:] @ vectors[0], 0)  # (quotes,)
+        vectors = embedder([quote.text for quote in quotes])
+        cosine = np.maximum(np.vecdot(vectors, embedder.query(question.text)), 0)  # (quotes,)
         found = [(float(c) + MEANING * s) / (1 + MEANING) for c, s in zip(cosine, covered, strict=True)]
     made = [replace(q, score=min(1.0, s), coverage=c) for q, s, c in zip(quotes, found, covered, strict=True)]
     return sorted(made, key=lambda quote: (-quote.score, quote.span))
+
+
+def _shortlist(pairs: Sequence[tuple[Quote, float]]) -> tuple[list[Quote], list[float]]:
+    """As many as can be compared by meaning: those with most of the question's words, then the tallest, in order.
+
+    A word of a transcript costs about as much as a whole line of a slide, so it is words that are counted.
+    """
+    left, chosen = LONGEST, set()
+    for i in sorted(range(len(pairs)), key=lambda i: (-pairs[i][1], -pairs[i][0].height, i)):
+        left -= 4 + _size(pairs[i][0].text)
+        if left < 0:
+            break
+        chosen.add(i)
+    return [pairs[i][0] for i in sorted(chosen)], [pairs[i][1] for i in sorted(chosen)]
 
 
 def coverage(quote: Quote, question: Question) -> float:

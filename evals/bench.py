@@ -28,6 +28,7 @@ from . import clips, material
 OnEvent = Callable[[str], None]
 Call = tuple[float, float]  # milliseconds of one call on the wall and of CPU
 FPS = 25
+HELP = [sys.executable, "-m", "reelcue.ui.cli", "--help"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,12 @@ class Size:
     segments: int
     videos: int
     queries: int
+    questions: int
     rounds: int
 
 
-FULL = Size(footage=120, slides=60, hold=20, segments=2000, videos=20, queries=200, rounds=4)
-QUICK = Size(footage=30, slides=12, hold=20, segments=2000, videos=3, queries=200, rounds=3)
+FULL = Size(footage=120, slides=60, hold=20, segments=2000, videos=20, queries=200, questions=16, rounds=4)
+QUICK = Size(footage=30, slides=12, hold=20, segments=2000, videos=3, queries=200, questions=16, rounds=3)
 
 
 def run(name: str | None, quick: bool, on_event: OnEvent = lambda message: None) -> list[Result]:
@@ -213,7 +215,7 @@ def _searched(lib: Library, size: Size, on_event: OnEvent) -> Iterator[Result]:
     for n in range(size.rounds):
         on_event(f"search: {len(videos)} videos, round {n + 1} of {size.rounds}")
         queries = [material.phrase(random) for _ in range(size.queries)]
-        asked = material.questions(random, max(8, size.queries // 8))
+        asked = material.questions(random, size.questions)
         searches.append([_timed(partial(lib.search, query, scope=scope)) for query in queries])
         answers.append([_timed(partial(agent.ask, question, scope=scope)) for _, question in asked])
     one = len(videos) == 1
@@ -238,7 +240,7 @@ def _latency(
     walls = [[wall for wall, _ in calls] for calls in rounds]
     return Result.of(
         name, what, "ms", [median(calls) for calls in walls], at_most=limit,
-        p95=_short(median(quantiles(calls, n=20)[-1] for calls in walls)),
+        p95=_short(median(quantiles(calls, n=20, method="inclusive")[-1] for calls in walls)),
         cpu_mean=_short(fmean(cpu for calls in rounds for _, cpu in calls)),
         calls=len(rounds[0]), **about,
     )  # fmt: skip
@@ -258,9 +260,7 @@ def start(folder: Path, size: Size, on_event: OnEvent) -> Iterator[Result]:
     """CPU time of the shortest command in a process of its own, against that of Python."""
     works = {
         "python": lambda: subprocess.run([sys.executable, "-c", "pass"], check=True),
-        "help": lambda: subprocess.run(
-            [sys.executable, "-m", "reelcue.ui.cli", "--help"], check=True, stdout=subprocess.DEVNULL
-        ),
+        "help": lambda: subprocess.run(HELP, check=True, stdout=subprocess.DEVNULL),
     }
     works["help"]()  # compiles the modules where that was not done yet
     spent = in_turns(works, size.rounds, lambda n: on_event(f"start: round {n} of {size.rounds}"), _children)

@@ -1,6 +1,7 @@
 """The benches at a tiny size: what they make, that they yield figures, and how a figure is judged. No clock is."""
 
 import math
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -15,7 +16,7 @@ from reelcue.tools.errors import UsageError
 from reelcue.tools.replay import read
 from reelcue.tools.video import Video
 
-TINY = bench.Size(footage=2, slides=2, hold=2, segments=30, videos=2, queries=8, rounds=1)
+TINY = bench.Size(footage=2, slides=2, hold=2, segments=30, videos=2, queries=8, questions=8, rounds=1)
 
 
 def quiet(message: str) -> None:
@@ -122,6 +123,7 @@ def test_start_bench(tmp_path: Path) -> None:
     (result,) = bench.start(tmp_path, TINY, quiet)
     assert finite(result)
     assert result.median > result.detail["python"] > 0
+    assert "Usage" in subprocess.run(bench.HELP, check=True, capture_output=True, text=True).stdout
 
 
 def test_run_picks_a_bench_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,7 +199,7 @@ class TestRegistry:
             registry.make(name)
 
     def test_says_which_options_are_wrong(self) -> None:
-        with pytest.raises(ToolUnavailable, match="tool scan: TypeError: .*'speed'.*check its name and options"):
+        with pytest.raises(ToolUnavailable, match=r"tool scan: TypeError: .*'speed'.*check its name and options"):
             registry.make("scan", {"speed": 3})
 
 

@@ -147,6 +147,7 @@ def convert(pack: Path, out: Path) -> None:
 
 def graph(pack: Path) -> "onnx.ModelProto":
     """The encoder in `pack` with its weights as they are. Raises ToolUnavailable where it is not BERT-class."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
@@ -157,5 +158,5 @@ def graph(pack: Path) -> "onnx.ModelProto":
         return _Graph(load_file(pack / "model.safetensors"), config).model()
     except KeyError as error:
         raise ToolUnavailable(f"{pack}: not a BERT-class sentence model (no {error}); {_OTHER}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ToolUnavailable(f"{pack}: cannot be read as a sentence model ({error}); {_OTHER}") from error

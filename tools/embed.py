@@ -9,6 +9,7 @@ import importlib.util
 import shutil
 import tempfile
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ _MISSING = (
     "the MiniLM model pack is not installed: run reelcue models get minilm (80 MB); until then search is by words only"
 )
 _MODEL = "model.int8.onnx"
-_BATCH = 64
+_BATCH = 16  # more are padded to the longest among them, which costs more than the calls that it saves
 
 
 class Embedder:
@@ -49,6 +50,7 @@ class Embedder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(256)
         self._tokenizer.enable_padding()
+        self.query = lru_cache(maxsize=64)(self._query)
 
     def __call__(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """(len(texts), dimensions) float32, each row of length 1. Batches texts of similar length together."""
@@ -66,6 +68,12 @@ class Embedder:
         vectors = np.empty((len(texts), parts[0].shape[1]), np.float32)
         vectors[order] = np.concatenate(parts)
         return vectors
+
+    def _query(self, text: str) -> "NDArray[np.float32]":
+        """(dimensions,) of one text; remembered, as a question is compared with several things. Read-only."""
+        vector: NDArray[np.float32] = self([text])[0]
+        vector.flags.writeable = False
+        return vector
 
 
 def pack_folder() -> Path:
