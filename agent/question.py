@@ -106,21 +106,10 @@ def _type(text: str, low: str, book: Rules, embedder: Embedder | None) -> str:
             return str(kind["name"])
     if embedder is None or book.language != "en":
         return "what"
-    names, matrix = _descriptions(embedder)
-    scores = np.vecdot(matrix, embedder.query(text))
+    pairs = [(str(kind["name"]), described) for kind in book.types for described in kind["describe"]]
+    scores = [float(np.vecdot(embedder.query(described), embedder.query(text))) for _, described in pairs]
     best = int(np.argmax(scores))
-    return names[best] if scores[best] >= _NEAREST else "what"
-
-
-_cached: dict[int, tuple[list[str], np.ndarray[Any, Any]]] = {}
-
-
-def _descriptions(embedder: Embedder) -> tuple[list[str], Any]:
-    if id(embedder) not in _cached:
-        pairs = [(str(kind["name"]), text) for kind in rules("en").types for text in kind["describe"]]
-        _cached.clear()
-        _cached[id(embedder)] = [name for name, _ in pairs], embedder([text for _, text in pairs])
-    return _cached[id(embedder)]
+    return pairs[best][0] if scores[best] >= _NEAREST else "what"
 
 
 def _terms(text: str, book: Rules) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def test_every_command_is_named() -> None:
 
 def test_the_map_names_what_is_there() -> None:
     house = README.partition("## The map of the house")[2].partition("```\n")[2].partition("```")[0]
-    for room, files in re.findall(r"^(\w+)/ .*?   +(\w.*)$", house, re.MULTILINE):
+    for room, files in re.findall(r"^(\w+)/ +\S.*?   +(\w.*)$", house, re.MULTILINE):
         for name in re.findall(r"[\w/]+", files):
             assert (ROOT / room / f"{name}.py").exists() or (ROOT / room / name).is_dir(), f"{room}/{name}"
     for page in re.findall(r"\]\(([\w/.]+)\)", README):

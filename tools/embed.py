@@ -50,7 +50,7 @@ class Embedder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(256)
         self._tokenizer.enable_padding()
-        self.query = lru_cache(maxsize=64)(self._query)
+        self.query = lru_cache(maxsize=256)(self._query)
 
     def __call__(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """(len(texts), dimensions) float32, each row of length 1. Batches texts of similar length together."""

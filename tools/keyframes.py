@@ -116,6 +116,7 @@ class Keyframes:
         if self._candidate is None:
             self._propose(before, picture, still)
         self._last = self._whole(picture) if before is not None and self._worth_holding(before, picture) else picture
+        del self._rgb  # it holds the frame
         return kept
 
     def cut(self, time: float) -> list[Picture]:
