@@ -162,12 +162,17 @@ def test_another_user_reads_a_library_that_is_not_theirs(store: Store, path: Pat
         for parent in folder.parents[:3]:
             parent.chmod(0o755)
         if os.geteuid() == 0:
-            os.setuid(65534)
+            try:
+                os.setuid(65534)
+            except OSError:  # a namespace that maps no other user
+                sys.exit("no other user here")
         with Store(folder / "index.sqlite") as store:
             print(store.readonly, len(store.match("hello")))
     """
     ran = script(code, str(path.parent))
     path.parent.chmod(0o755)
+    if ran.stderr.strip() == "no other user here":
+        pytest.skip("this namespace has no other user")
     assert ran.stdout.split() == ["True", "1"], ran.stderr
 
 
