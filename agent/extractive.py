@@ -70,7 +70,7 @@ class Extractive:
         if self.question.type == "when" and f"when_{name}" in frames:
             name = f"when_{name}"
         timed = self.actions.videos[quote.segment.video].unit == "seconds"
-        at = clock(quote.span.start) if timed else str(round(quote.span.start))
+        at = clock(quote.span.start) if timed else f"#{quote.span.start:g}"
         return frames[name].format(at=at, speaker=quote.speaker, quote=quote.text)
 
     # Strategies
@@ -82,7 +82,9 @@ class Extractive:
             if not wanted:
                 return []
         if not self.question.terms:  # a question that is only a time ("what is said after 1:20?") is a row look-up
-            told = self._told(wanted or TOLD) if self.actions.within else []
+            if not self.actions.within:
+                return self._summary() if self.question.type == "said" else []
+            told = self._told(wanted or TOLD)
             return [replace(quote, score=1.0, coverage=1.0) for quote in told]
         found = scored(self._candidates(wanted or None), self.question, self._embedder)
         fitting = [quote for quote in found if self._fits(quote)]
@@ -130,6 +132,8 @@ class Extractive:
 
     def _summary(self) -> list[Quote]:
         """A sentence of each of the most central passages, in order of time; headings where nothing is told."""
+        if self.question.terms:  # a summary of one topic
+            return sorted(self._looked_up()[:MOST], key=lambda quote: quote.span)
         passages: dict[int, list[Quote]] = {}
         for quote in self._told(TOLD):
             if len(quote.text.split()) > 4 or has_cjk(quote.text):

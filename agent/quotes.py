@@ -16,6 +16,7 @@ from .question import Question, stem, stems
 LONGEST = 600  # words that are compared by meaning for one answer: about 50 ms
 MEANING = 0.6  # weight of words beside meaning (cosine) in a score
 _SENTENCE_WORDS = 45
+_READ = 190  # words of a text that the sentence model reads at most
 _GAP = 2.0  # seconds of silence that end a sentence
 _END = re.compile(r"[.?!。！？…][\"'”’)]*$")
 
@@ -93,8 +94,8 @@ def _shortlist(pairs: Sequence[tuple[Quote, float]]) -> tuple[list[Quote], list[
     """
     left, chosen = LONGEST, set()
     for i in sorted(range(len(pairs)), key=lambda i: (-pairs[i][1], -pairs[i][0].height, i)):
-        left -= 4 + _size(pairs[i][0].text)
-        if left < 0:
+        left -= 4 + min(_size(pairs[i][0].text), _READ)
+        if left < 0 and chosen:
             break
         chosen.add(i)
     return [pairs[i][0] for i in sorted(chosen)], [pairs[i][1] for i in sorted(chosen)]

@@ -12,6 +12,7 @@ from .answer import Evidence
 
 _MARK = re.compile(r"\s*\[e(\d+)\]")
 _CLOCK = re.compile(r"\b(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?\b")
+_PLACE = re.compile(r"#(\d+(?:\.\d+)?)")  # in a timeline that counts turns or sentences, not seconds
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<![.!?:“\"'(]\s)(?<![“\"'(])(?<=\s)[A-Z][\w’'-]+(?:\s+[A-Z][\w’'-]+)*")
 _QUOTE = re.compile(r"“([^“”]*(?:“[^“”]*”[^“”]*)*)”")
@@ -42,6 +43,10 @@ def faults(text: str, cited: Sequence[int], evidence: Mapping[int, Evidence]) ->
         if not _time_stands(clock, rows) and fold(clock[0]) not in known:
             found.append(f"the time {clock[0]} is not in the cited moments")
         rest = rest.replace(clock[0], " ")
+    for place in _PLACE.finditer(rest):
+        if not any(row.span.start <= float(place[1]) <= row.span.end for row in rows):
+            found.append(f"the place {place[0]} is not in the cited rows")
+    rest = _PLACE.sub(" ", rest)
     found += [f"the number {n} is not in the cited rows" for n in _numbers(rest) if f" {fold(n)} " not in known]
     found += [f"the name {n} is not in the cited rows" for n in _NAME.findall(rest) if fold(n) not in known]
     return found
