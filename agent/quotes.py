@@ -92,7 +92,8 @@ def _shortlist(pairs: Sequence[tuple[Quote, float]]) -> tuple[list[Quote], list[
 
     A word of a transcript costs about as much as a whole line of a slide, so it is words that are counted.
     """
-    left, chosen = LONGEST, set()
+    left = LONGEST
+    chosen: set[int] = set()
     for i in sorted(range(len(pairs)), key=lambda i: (-pairs[i][1], -pairs[i][0].height, i)):
         left -= 4 + min(_size(pairs[i][0].text), _READ)
         if left < 0 and chosen:
