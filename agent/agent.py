@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from threading import Event as Flag
 
+from ..index.ingest import Cancelled
 from ..index.library import Library
 from ..index.rows import VideoRow
 from ..index.search import Scope
@@ -25,7 +26,7 @@ class Agent:
         self.library = library
 
     def ask(self, question: str, *, scope: Scope | None = None, cancel: Flag | None = None) -> Answer:
-        """The answer that `stream` ends with. Raises UsageError and LibraryError."""
+        """The answer that `stream` ends with. Raises UsageError, LibraryError, and Cancelled once `cancel` is set."""
         for event in self.stream(question, scope=scope, cancel=cancel):
             if isinstance(event, Answer):
                 return event
@@ -34,7 +35,8 @@ class Agent:
     def stream(
         self, question: str, *, scope: Scope | None = None, cancel: Flag | None = None
     ) -> Iterator[Step | Sentence | Answer]:
-        """Each step when it has ended, each sentence once it is checked, then the answer."""
+        """Each step twice, when it starts (its rows are None) and when it has ended; each sentence once it is checked;
+        then the answer. Raises what `ask` raises."""
         began = time.perf_counter()
         videos = self._videos(scope)
         asked = questions.read(question, self.library.embedder)
@@ -48,7 +50,7 @@ class Agent:
         kept: list[Quote] = []
         for quote in quotes:
             if cancel and cancel.is_set():
-                raise KeyboardInterrupt
+                raise Cancelled
             evidence = actions.cite(quote.segment, quote.span, quote.text)
             text = finder.frame(quote)
             if faults(text, [evidence.number], actions.evidence):
@@ -99,6 +101,6 @@ def _told(text: str, finder: Extractive, band: str, searched: Searched, anything
         return ", ".join(rules.kinds.get(kind, kind) for kind in kinds)
 
     if band != "none":
-        return text if band == "strong" else f"{text} {frames['closest']}"
+        return text
     told = frames["none"].format(kinds=named(searched.kinds)) if anything else frames["nothing"]
     return f"{told} {frames['missing'].format(kinds=named(searched.missing))}" if searched.missing else told

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..index.rows import Row
+from ..index.terms import words
 from ..tools.base import KINDS
 from ..tools.embed import Embedder
 from ..tools.text import fold, has_cjk
 from .actions import Actions
 from .answer import clock
-from .question import Question
+from .question import Question, stems
 from .quotes import Quote, scored, sentences, titles
 from .verify import NUMBER_WORDS
 
@@ -87,7 +88,7 @@ class Extractive:
             told = self._told(wanted or TOLD)
             return [replace(quote, score=1.0, coverage=1.0) for quote in told]
         found = scored(self._candidates(wanted or None), self.question, self._embedder)
-        fitting = [quote for quote in found if self._fits(quote)]
+        fitting = [self._hedged(quote) for quote in found if self._fits(quote)]
         return [quote for quote in fitting if quote.score >= fitting[0].score * NEAR_BEST]
 
     def _when(self) -> list[Quote]:
@@ -127,12 +128,12 @@ class Extractive:
     def _list(self) -> list[Quote]:
         if _WHO.search(self.question.text):
             first = {quote.speaker: quote for quote in reversed(self._told(("speech",))) if quote.speaker}
-            return list(first.values())[::-1]
+            return [replace(quote, score=1.0) for quote in reversed(first.values())]
         return titles(self._text_lines()) or self._summary()
 
     def _summary(self) -> list[Quote]:
         """A sentence of each of the most central passages, in order of time; headings where nothing is told."""
-        if self.question.terms:  # a summary of one topic
+        if set(self.question.terms) - self.question.rules.wholes:  # a summary of one topic
             return sorted(self._looked_up()[:MOST], key=lambda quote: quote.span)
         passages: dict[int, list[Quote]] = {}
         for quote in self._told(TOLD):
@@ -150,6 +151,8 @@ class Extractive:
     def _candidates(self, kinds: Sequence[str] | None) -> list[Quote]:
         """What a search for the question finds, cut into sentences and lines."""
         hits = self.actions.search(self.question.text, kinds, HITS)
+        if not hits:  # the words that only ask outweighed those that carry the meaning
+            hits = self.actions.search(" ".join(self.question.terms), kinds, HITS)
         return [quote for hit in hits for quote in sentences(hit, self.actions.rows_of(hit))]
 
     def _told(self, kinds: Sequence[str]) -> list[Quote]:
@@ -184,8 +187,16 @@ class Extractive:
         if self.question.type == "count":
             return quote.coverage >= 0.6 and _NUMBER.search(quote.text.casefold()) is not None
         if self.question.type == "who":
-            return quote.coverage >= 0.6 and bool(quote.speaker or _NAME.search(quote.text))
+            asked = stems(self.question.terms)  # "Who made Big Buck Bunny?": that name is not the answer
+            names = (stems(words(name[0])) for name in _NAME.finditer(quote.text))
+            return quote.coverage >= 0.6 and (bool(quote.speaker) or any(name - asked for name in names))
         return quote.coverage >= 0.5 or quote.score >= STRONG
+
+    def _hedged(self, quote: Quote) -> Quote:
+        """A question for yes or no whose every word does not stand in the quote has no strong answer."""
+        if quote.coverage > 0.99 or not re.match(self.question.rules.yes_or_no, self.question.text, re.IGNORECASE):
+            return quote
+        return replace(quote, score=min(quote.score, STRONG - 0.01))
 
 
 def band(quotes: Sequence[Quote]) -> str:

@@ -27,6 +27,8 @@ class Rules:
     language: str
     stop: frozenset[str]
     speakers: frozenset[str]
+    wholes: frozenset[str]
+    yes_or_no: str  # pattern of a question that wants no more
     types: tuple[Mapping[str, Any], ...]
     frames: Mapping[str, str]
     kinds: Mapping[str, str]
@@ -63,6 +65,8 @@ def rules(language: str) -> Rules:
         language=data["language"],
         stop=frozenset(data["stop"].split()),
         speakers=frozenset(data["speakers"].split()),
+        wholes=frozenset(data["wholes"].split()),
+        yes_or_no=data["yes_or_no"],
         types=tuple(data["type"]),
         frames=data["frames"],
         kinds=data["kinds"],

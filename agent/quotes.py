@@ -14,7 +14,7 @@ from ..tools.text import has_cjk
 from .question import Question, stem, stems
 
 LONGEST = 600  # words that are compared by meaning for one answer: about 50 ms
-MEANING = 0.6  # weight of words beside meaning (cosine) in a score
+WORDS_WEIGHT = 0.6  # of words beside meaning (cosine) in a score
 _SENTENCE_WORDS = 45
 _READ = 190  # words of a text that the sentence model reads at most
 _GAP = 2.0  # seconds of silence that end a sentence
@@ -73,7 +73,7 @@ def _size(text: str) -> int:
 
 
 def scored(quotes: Iterable[Quote], question: Question, embedder: Embedder | None) -> list[Quote]:
-    """The quotes with their scores, best first. score = (cosine + MEANING * coverage) / (1 + MEANING)."""
+    """The quotes with their scores, best first. score = (cosine + w coverage) / (1 + w)."""
     quotes, covered = _shortlist([(quote, coverage(quote, question)) for quote in quotes])
     if not quotes:
         return []
@@ -82,7 +82,7 @@ def scored(quotes: Iterable[Quote], question: Question, embedder: Embedder | Non
     else:
         vectors = embedder([quote.text for quote in quotes])
         cosine = np.maximum(np.vecdot(vectors, embedder.query(question.text)), 0)  # (quotes,)
-        found = [(float(c) + MEANING * s) / (1 + MEANING) for c, s in zip(cosine, covered, strict=True)]
+        found = [(float(c) + WORDS_WEIGHT * s) / (1 + WORDS_WEIGHT) for c, s in zip(cosine, covered, strict=True)]
     made = [replace(q, score=min(1.0, s), coverage=c) for q, s, c in zip(quotes, found, covered, strict=True)]
     return sorted(made, key=lambda quote: (-quote.score, quote.span))
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 
 from ..agent.agent import Agent
 from ..agent.answer import Answer
+from ..index.files import place
 from ..index.ingest import Event
 from ..index.library import Added, Library
 from ..index.rows import JobRow, fingerprint
@@ -161,7 +162,7 @@ def _find(videos: Videos, questions: Sequence[Question]) -> tuple[dict[str, Path
     found, missing = {}, {}
     for video in dict.fromkeys(q.video for q in questions):
         try:
-            found[video] = videos.find(video).absolute()
+            found[video] = place(videos.find(video))
         except UsageError as error:
             missing[video] = str(error)
     return found, missing

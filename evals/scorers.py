@@ -1,7 +1,7 @@
 """Pure functions from a question and its answer to numbers. An answer is the document of `Answer.to_dict`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from statistics import fmean, median
 from typing import Any, Self
 
@@ -11,17 +11,6 @@ from .base import Question
 
 TOLERANCE = 2.0  # seconds that the start of the first citation of a "when" answer may lie beside the gold span
 _MOMENT = 0.001  # seconds: citations are written to the millisecond, so a shorter one has equal ends
-# Field of `Scores`, heading, meaning: for whoever prints them.
-COLUMNS = (
-    ("accuracy", "accuracy", "right answers of all questions; one that failed with an error is wrong"),
-    ("citation_hit", "citation hit", "any citation overlaps the gold span, of answerable questions with one"),
-    ("citation_hit_answered", "hit if answered", "the same, of those that were answered"),
-    ("iou", "mean IoU", "of the first citation with the gold span, over answerable questions with one; declined: 0"),
-    ("declining_precision", "decline precision", "unanswerable questions of those declined"),
-    ("declining_recall", "decline recall", "declined questions of the unanswerable ones"),
-    ("found_precision", "found precision", "right answers of those with found true"),
-    ("seconds", "s / question", "time of an answer without adding the video: mean and median"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +67,18 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Many questions; COLUMNS says what each number means."""
+    """Many questions."""
 
     questions: int
     errors: int
-    accuracy: Ratio
-    citation_hit: Ratio
-    citation_hit_answered: Ratio
-    iou: Mean
-    declining_precision: Ratio
-    declining_recall: Ratio
-    found_precision: Ratio
-    seconds: Mean
+    accuracy: Ratio  # right answers of all questions; one that failed with an error is wrong
+    citation_hit: Ratio  # any citation overlaps the gold span, of answerable questions with one
+    citation_hit_answered: Ratio  # the same, of those that were answered
+    iou: Mean  # of the first citation with the gold span, over answerable questions with one; declined: 0
+    declining_precision: Ratio  # unanswerable questions of those declined
+    declining_recall: Ratio  # declined questions of the unanswerable ones
+    found_precision: Ratio  # right answers of those with found true
+    seconds: Mean  # of an answer, without adding the video
 
     @classmethod
     def over(cls, scores: Sequence[Score]) -> Self:
@@ -108,8 +97,8 @@ class Scores:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        numbers = {field: getattr(self, field).to_dict() for field, _, _ in COLUMNS}
-        return {"questions": self.questions, "errors": self.errors, **numbers}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value if isinstance(value, int) else value.to_dict() for name, value in values.items()}
 
 
 def score(question: Question, answer: Mapping[str, Any] | None, video: str) -> Score:

@@ -5,20 +5,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .ingest import Event
+    from .ingest import Cancelled, Event
     from .library import Added, Library
     from .rows import Segment
     from .search import Hit, Scope
 
 _PLACES = {
     "Added": "library",
+    "Cancelled": "ingest",
     "Event": "ingest",
     "Hit": "search",
     "Library": "library",
     "Scope": "search",
     "Segment": "rows",
 }
-__all__ = ["Added", "Event", "Hit", "Library", "Scope", "Segment"]
+__all__ = ["Added", "Cancelled", "Event", "Hit", "Library", "Scope", "Segment"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Literal
 from ..tools import embed, registry
 from ..tools.errors import ReelcueError, ToolUnavailable
 from ..tools.text import line
+from .files import offline
 from .schema import SCHEMA
+from .search import Scope
 from .terms import phrases
 
 if TYPE_CHECKING:
@@ -112,8 +114,6 @@ def _holdings(lib: "Library") -> Finding:
 
 
 def _videos(lib: "Library") -> Iterator[Finding]:
-    from .library import offline
-
     for row in lib.videos():
         name = f"{line(row.name)} ({row.id})"
         if offline(row):
@@ -180,8 +180,6 @@ def _sampled(lib: "Library") -> "list[Segment]":
 
 
 def _finds(lib: "Library", segment: "Segment") -> bool:
-    from .search import Scope
-
     words = " ".join(segment.text.split()[:_WORDS])[:200]
     try:
         hits = lib.search(words, scope=Scope(videos=(segment.video,)), kinds=(segment.kind,), k=20)

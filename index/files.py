@@ -2,33 +2,31 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
 from ..tools.errors import VideoError
 from ..tools.replay import SUFFIX as RECORDED
+from ..tools.subtitles import MEDIA
 from ..tools.text import line
 from .rows import VideoRow
 
-# What is taken from a folder; a file that is named is tried whatever it is called.
-MEDIA = frozenset(
-    ".3g2 .3gp .aac .asf .avi .flac .flv .gif .m2ts .m4a .m4v .mka .mkv .mov .mp3 .mp4 .mpeg .mpg .mts .mxf .oga .ogg "
-    ".ogv .opus .ts .vob .wav .webm .wma .wmv".split()
-)
 _PIECE = 1 << 20
 
 
 def expand(paths: Iterable[Path], but: Path) -> Iterator[Path]:
     """The files that are meant, each once: named ones as they are, folders with all media below them, but not `but`.
 
-    A folder without media stands for itself, so that somebody hears of it.
+    A file that is named is tried whatever it is called. A folder without media stands for itself, so that somebody
+    hears of it.
     """
     seen: set[Path] = set()
     for path in paths:
         for file in list(_below(path, but.resolve())) or [path]:
-            if (whole := file.absolute()) not in seen:
-                seen.add(whole)
-                yield whole
+            if (known := place(file)) not in seen:
+                seen.add(known)
+                yield known
 
 
 def _below(folder: Path, but: Path) -> Iterator[Path]:
@@ -37,6 +35,17 @@ def _below(folder: Path, but: Path) -> Iterator[Path]:
         for name in sorted(files):
             if Path(name).suffix.lower() in MEDIA and not name.startswith("."):
                 yield Path(here) / name
+
+
+def place(path: Path | str) -> Path:
+    """The path by which a file is known, from wherever it was named: absolute and without "..".
+
+    Links on the way are followed only where ".." asks for it; the last name stays as it is.
+    """
+    known = Path(path).absolute()
+    with suppress(OSError, ValueError, RuntimeError):  # a loop of links, or what no file system allows
+        return known.parent.resolve() / known.name if ".." in known.parts else known
+    return known
 
 
 def stamp(path: Path | str) -> tuple[int, int] | None:

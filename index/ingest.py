@@ -9,7 +9,7 @@ from threading import Event as Flag
 
 import numpy as np
 
-from ..tools.base import KINDS, FrameTool, Observation, Span, Tool
+from ..tools.base import FrameTool, Observation, Span, Tool
 from ..tools.embed import Embedder
 from ..tools.errors import LibraryError, ReelcueError, ToolFailed
 from ..tools.frame import Frame
@@ -37,7 +37,7 @@ class Event:
 
 
 class Cancelled(KeyboardInterrupt):
-    """The caller set the cancel flag; finished jobs stay, the others are queued again."""
+    """The caller set the cancel flag. Of adding, finished jobs stay and the others are queued again."""
 
 
 @dataclass
@@ -80,10 +80,23 @@ class Ingest:
                 for work in works:
                     self.stop()
                     self._stage(work, [tool for tool in work.tools if tool.name in stage])
+            for work in works:
+                self._sweep(work)
             self.embed(())
         except BaseException:
             self._store.requeue()
             raise
+
+    def _sweep(self, work: Work) -> None:
+        """Deletes keyframes of earlier runs that no row names any more; they are all that is under the video's `k`."""
+        if not work.ran or any(job.state != "done" for job in self._store.jobs(work.row.id)):
+            return
+        rows = self._store.rows(work.row.id)
+        named = {row.data.get("image") for row in rows}
+        named |= {path for row in rows for _, path in row.data.get("keyframes", ())}
+        for path in (work.video.folder / "k").glob("*.jpg"):
+            if f"k/{path.name}" not in named:
+                path.unlink(missing_ok=True)
 
     def estimate(self, works: Sequence[Work]) -> float:
         """CPU seconds that the jobs to be done will take, roughly: the tools' own figures, scaled by length."""
@@ -160,7 +173,7 @@ class Ingest:
                 )
             return None
         job = self._store.queue(spec, again=again)
-        live = {kind for done in self._store.jobs(work.row.id, "done") for kind in self._provides(done)}
+        live = {kind for done in self._store.jobs(work.row.id, "done") for kind in self._store.provided(done)}
         if missing := ", ".join(kind for kind in tool.needs if kind not in live):
             self._store.block(job, f"needs {missing}, which is not there")
             work.notes.append(f"{tool.name} was not run: it needs {missing}, which is not there")
@@ -177,13 +190,9 @@ class Ingest:
             options=tool.options,
             digest=tool.digest,
             sidecars=tuple(digest(path) if path.is_file() and path.stat().st_size else "" for path in files),
-            needs=tuple(job.key for job in done if self._provides(job) & set(tool.needs)),
+            needs=tuple(job.key for job in done if self._store.provided(job) & set(tool.needs)),
             kinds=tuple(tool.kinds),
         )
-
-    def _provides(self, job: JobRow) -> set[str]:
-        """Kinds that a finished job stands for, found or not; one that may yield any kind only for those it did."""
-        return set(job.kinds) if len(job.kinds) < len(KINDS) else self._store.yielded(job)
 
     @contextmanager
     def _guard(self, work: Work, names: str, runs: Sequence[Run]) -> Iterator[None]:

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..tools.base import FrameTool, Tool
+from ..tools.errors import VideoError
 from ..tools.text import clean, line
 from ..tools.video import Video
 from .files import digest, offline, stamp
@@ -70,7 +72,7 @@ class Intake:
 
     def open(self, file: Path) -> Work:
         """Raises VideoError for what is no video."""
-        here = [row for row in self._store.videos() if row.path == str(file)]
+        here = self._store.videos(str(file))
         before = stamp(file)
         row = next((row for row in here if (row.size, row.mtime_ns) == before), None)
         if row is None:
@@ -142,10 +144,23 @@ class Intake:
 
 
 def _facts(video: Video) -> dict[str, Any]:
+    width, height = _size(video)
     return {
-        "width": video.picture.width if video.picture else 0,
-        "height": video.picture.height if video.picture else 0,
+        "width": width,
+        "height": height,
         "streams": dict(Counter(stream.kind for stream in video.streams)),
         "codecs": [stream.codec for stream in video.streams],
         "problems": list(video.problems),
     }
+
+
+def _size(video: Video) -> tuple[int, int]:
+    """Width and height of the upright picture, as boxes count; as coded where none can be decoded, 0 without any."""
+    if video.picture is None:
+        return 0, 0
+    size, told = (video.picture.width, video.picture.height), list(video.problems)
+    with suppress(VideoError):
+        frame = video.image(0.0)
+        size = frame.width, frame.height
+    video.problems[:] = told  # what is wrong with its pictures is for the tools to find, which see all of them
+    return size

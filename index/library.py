@@ -16,7 +16,7 @@ from ..tools.embed import Embedder, load_minilm
 from ..tools.errors import LibraryError, ReelcueError, ToolUnavailable, UsageError
 from ..tools.registry import DEFAULT, make
 from ..tools.text import fold, line
-from .files import expand, is_timeline, offline
+from .files import expand, is_timeline, offline, place
 from .ingest import Cancelled, Event, Ingest
 from .intake import Intake, Work
 from .recorded import parse
@@ -24,8 +24,6 @@ from .rows import JobRow, Row, Segment, VideoRow
 from .search import Hit, Scope, Searcher
 from .store import Store
 from .timelines import add_timelines
-
-__all__ = ["Added", "Library", "State", "offline"]
 
 State = Literal["added", "known", "updated", "failed"]
 _LONG = 60.0  # CPU seconds of work from which an estimate is told before
@@ -168,7 +166,7 @@ class Library:
             return tools
         if "subtitles" not in names:
             raise UsageError("--subtitles is read by the tool subtitles, which is not among those chosen; add it")
-        files = [str(Path(subtitles).absolute())]
+        files = [str(place(subtitles))]
         return [type(t)(**{**t.options, "files": files}) if t.name == "subtitles" else t for t in tools]
 
     @contextmanager
@@ -192,6 +190,9 @@ class Library:
                     told = True
                 if cancel and cancel.is_set():
                     raise Cancelled from None
+            except OSError as error:
+                why = f"{error.strerror or error}; check the permissions of the folder and of the files in it"
+                raise LibraryError(f"{line(str(self.path / 'lock'))}: {why}") from error
         try:
             yield
         finally:
@@ -209,7 +210,7 @@ class Library:
     def find(self, name: str) -> VideoRow:
         """The video with this id, beginning of an id, path or name. Raises UsageError naming the candidates."""
         videos = self.videos()
-        path = str(Path(name).absolute())
+        path = str(place(name))
         wanted = fold(name)
         tests: list[Callable[[VideoRow], bool]] = [
             lambda row: row.id == name,
@@ -253,8 +254,8 @@ class Library:
 
     def kinds(self, video: str) -> set[str]:
         """Kinds that were looked for in a video by a finished job, whether or not something was found."""
-        done = [job for job in self.store.jobs(video, "done") if job.tool != "replay"]
-        return {kind for job in done for kind in job.kinds} | set(self.store.counts(video))
+        done = self.store.jobs(video, "done")
+        return {kind for job in done for kind in self.store.provided(job)} | set(self.store.counts(video))
 
     def complete(self, video: str) -> bool:
         """Whether every job of a video is done."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tools.base import Span
+from ..tools.base import KINDS, Span
 from ..tools.text import clean
 from . import columns
 from .rows import JobRow, JobSpec, Row, Segment, State, Turn, VideoRow
@@ -41,9 +41,11 @@ class Reads(ABC):
         found = self.select("SELECT value FROM meta WHERE key = ?", (key,))
         return found[0][0] if found else None
 
-    def videos(self) -> list[VideoRow]:
-        """All videos in the order they were added."""
-        return [columns.to_video(row) for row in self.select(f"SELECT {columns.VIDEO} FROM videos ORDER BY n")]
+    def videos(self, path: str | None = None) -> list[VideoRow]:
+        """All videos in the order they were added, or those whose file was last seen at `path`."""
+        where, values = _where(("path = ?", columns.path_in(path)))
+        found = self.select(f"SELECT {columns.VIDEO} FROM videos {where} ORDER BY n", values)
+        return [columns.to_video(row) for row in found]
 
     def video(self, id: str) -> VideoRow | None:
         found = self.select(f"SELECT {columns.VIDEO} FROM videos WHERE id = ?", (id,))
@@ -60,8 +62,10 @@ class Reads(ABC):
         found = (job for job in reversed(self.jobs(spec.video, "done")) if job.work == spec.work)
         return next(found, None)
 
-    def yielded(self, job: JobRow) -> set[str]:
-        """Kinds of the observations that a job made."""
+    def provided(self, job: JobRow) -> set[str]:
+        """Kinds that a finished job stands for, found or not; one that may yield any kind only for those it did."""
+        if len(job.kinds) < len(KINDS):
+            return set(job.kinds)
         return {kind for (kind,) in self.select("SELECT DISTINCT kind FROM observations WHERE job = ?", (job.n,))}
 
     def counts(self, video: str | None = None) -> dict[str, int]:
@@ -81,14 +85,12 @@ class Reads(ABC):
             ("o.end > ?", span and span.start),
         )
         found = self.select(
-            f"SELECT {columns.ROW} FROM observations o JOIN jobs j ON j.n = o.job {where}"
+            f"SELECT {columns.ROW}, o.job FROM observations o JOIN jobs j ON j.n = o.job {where}"
             " ORDER BY o.start, o.end, j.start IS NOT NULL, o.n",
             values,
         )
-        distinct: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-        for row in found:
-            distinct.setdefault(row[1:7], row)  # video, tool, kind, start, end, text
-        return [columns.to_row(row) for row in distinct.values()]
+        runs: dict[tuple[Any, ...], int] = {}  # the first to see it, by video, tool, kind, start, end, text
+        return [columns.to_row(row[:-1]) for row in found if runs.setdefault(row[1:7], row[-1]) == row[-1]]
 
     def rows_by_n(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Observations by their numbers; numbers that are gone are left out."""

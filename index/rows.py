@@ -31,8 +31,8 @@ class VideoRow:
     """A video of the library. `id` is the first 16 hex digits of `digest`, the BLAKE2b of the whole file.
 
     `path` is where the file was last seen, None for a timeline without media; `unit` says what its spans count;
-    `recorded_at` is ISO 8601 with its zone, `recorded_from` where that was learnt; `facts` holds streams, width,
-    height and problems.
+    `recorded_at` is ISO 8601 with its zone, `recorded_from` where that was learnt; `facts` holds streams, codecs,
+    problems, and width and height of the upright picture.
     """
 
     id: str

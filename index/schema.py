@@ -144,6 +144,7 @@ END"""
 
 DDL = (
     _VIDEOS,
+    "CREATE INDEX videos_path ON videos (path)",
     _JOBS,
     "CREATE INDEX jobs_live ON jobs (video, tool)",
     _OBSERVATIONS,

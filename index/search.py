@@ -114,7 +114,7 @@ class Searcher:
         """(n,) share 0..1 of the query's information that each segment holds."""
         total, held = 0.0, np.zeros(len(table.numbers))
         for word in words:
-            at = table.where(n for n, _ in self._store.match(word, videos, limit=10_000))
+            at = table.where(n for n, _ in self._store.match(word, videos, limit=len(held)))
             weight = math.log((len(table.numbers) + _PRIOR) / (len(at) + 1))
             total += weight
             held[at] += weight

@@ -102,12 +102,6 @@ class Store(Reads):
         with self._transaction(content=True) as db:
             db.execute(f"{columns.insert('videos', columns.VIDEO)} ON CONFLICT (id) DO UPDATE SET {updates}", values)
 
-    def relink(self, id: str, path: str, size: int, mtime_ns: int) -> None:
-        """The same content was found at another path, or with another time of change."""
-        values = (columns.path_in(path), line(Path(path).name), size, mtime_ns, id)
-        with self._transaction(content=True) as db:
-            db.execute("UPDATE videos SET path = ?, name = ?, size = ?, mtime_ns = ? WHERE id = ?", values)
-
     def remove_video(self, id: str) -> bool:
         """Forgets a video and all that is known of it; false when there was none."""
         with self._transaction(content=True) as db:
@@ -294,8 +288,9 @@ def _next_segment(db: sqlite3.Connection, video: str) -> int:
 def _insert_segments(db: sqlite3.Connection, job: JobRow, number: int, stored: list[columns.Columns]) -> None:
     if stored and (number + len(stored) - 1) >> schema.BLOCK != number >> schema.BLOCK:
         raise LibraryError(f"video {job.video}: too many passages for one video; remove it and add it in parts")
-    # An equal one is there when a run over a part saw what the run over the whole video saw.
-    insert = f"{columns.insert('segments', columns.SEGMENT + ', id, terms, job')} ON CONFLICT (id) DO NOTHING"
+    # An equal one is there when a run over a part saw what the run over the whole video saw: it belongs to the latter.
+    taken = "UPDATE SET job = excluded.job, observations = excluded.observations" if job.span is None else "NOTHING"
+    insert = f"{columns.insert('segments', columns.SEGMENT + ', id, terms, job')} ON CONFLICT (id) DO {taken}"
     db.executemany(insert, ((*values[:-2], n, *values[-2:], job.n) for n, values in enumerate(stored, number)))
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import clips
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from reelcue.agent import Agent, Answer, Sentence, Step
-from reelcue.index import Library, Scope
+from reelcue.index import Cancelled, Library, Scope
 from reelcue.tools.errors import UsageError
 
 Rows = list[tuple[str, float, float, str, dict[str, Any]]]
@@ -44,6 +45,13 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield lib
 
 
+def test_stops_when_it_is_cancelled(library: Library) -> None:
+    cancel = Flag()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        Agent(library).ask("When was the bridge in Porto opened?", cancel=cancel)
+
+
 def ask(library: Library, question: str, **options: object) -> Answer:
     answer = Agent(library).ask(question, **options)  # type: ignore[arg-type]
     kept = [s for s in answer.sentences if s.checked != "dropped"]
@@ -66,6 +74,10 @@ def ask(library: Library, question: str, **options: object) -> Answer:
         ("Which file is listed on the slide?", "report_2026.pdf", 40.0),
         ("What is said after 1:00?", "240 cables", 62.0),
         ("What is said in the first 3 seconds?", "welcome", 0.0),
+        ("Summarise the recording in a few sentences", "welcome", 0.0),
+        ("Summarize the whole thing", "welcome", 0.0),
+        ("总结一下这个视频", "welcome", 0.0),
+        ("概括视频的主要内容", "welcome", 0.0),
     ],
 )
 def test_answers_quote_and_cite(library: Library, question: str, said: str, start: float) -> None:
@@ -82,6 +94,8 @@ def test_answers_quote_and_cite(library: Library, question: str, said: str, star
         "What is the name of the mayor of Lisbon?",
         "How much did the concert ticket cost?",
         "What happens after 5:00?",
+        "When was the bridge launched?",
+        "Summarize the discussion about aliens",
         "Which football team won the cup final?",
     ],
 )
@@ -103,6 +117,35 @@ def test_a_citation_is_tighter_than_its_segment(library: Library) -> None:
     citation = ask(library, "When is the Douro river mentioned?").citations[0]
     assert (citation.span.start, citation.span.end) == (9.0, 12.0)
     assert citation.text == "and it carries trams over the Douro river."
+
+
+def test_a_name_in_the_question_does_not_answer_who(library: Library, tmp_path: Path) -> None:
+    rows: Rows = [
+        ("text", 0.0, 5.0, "Big Buck Bunny", {}),
+        ("text", 6.0, 9.0, "Big Buck Bunny made by Sacha Goedegebure", {}),
+    ]
+    ids = [library.add([timeline(tmp_path / f"{n}.jsonl", f"{n}.mp4", rows[:n])])[0].video for n in (1, 2)]
+    told = [ask(library, "Who made Big Buck Bunny?", scope=Scope((str(id),))) for id in ids]
+    assert not told[0].found
+    assert [citation.span.start for citation in told[1].citations] == [6.0]
+
+
+def test_yes_or_no_has_no_strong_answer_where_a_word_is_missing(library: Library) -> None:
+    assert ask(library, "Does the cat sleep on the warm radiator?").band == "strong"
+    assert ask(library, "Does the cat sleep all day on the warm carpet?").band == "weak"
+
+
+def test_speakers_are_a_look_up(library: Library) -> None:
+    answer = ask(library, "Who speaks?")
+    assert answer.band == "strong"
+    assert [citation.span.start for citation in answer.citations] == [0.0, 30.0]
+
+
+def test_a_rare_word_is_found_however_it_is_asked_for(tmp_path: Path) -> None:
+    rows: Rows = [("speech", 3.0, 9.0, "at the Goddard Space Flight Center in the town of Greenbelt in Maryland", {})]
+    with Library(tmp_path / "lib") as lib:
+        lib.add([timeline(tmp_path / "talk.jsonl", "talk.mp4", rows)])
+        assert ask(lib, "When exactly is Maryland being mentioned by somebody?").citations[0].span.start == 3.0
 
 
 def test_a_summary_is_quoted_in_order_of_time(library: Library) -> None:

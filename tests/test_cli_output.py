@@ -77,6 +77,12 @@ class TestHostileText:
         done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *RUN, "list"], capture_output=True, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
 
+    @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+    def test_a_closed_stdin_asks_nothing(self, talk: str) -> None:
+        asked = ["sh", "-c", 'exec "$@" <&-', "sh", *RUN, "remove", talk]
+        done = subprocess.run(asked, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+
 
 class TestErrors:
     def test_broken_settings_are_wrong_use(self, talk: str, tmp_path: Path) -> None:

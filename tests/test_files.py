@@ -41,6 +41,10 @@ class TestExpand:
         made(tmp_path, "a.mp4", "b.mp4")
         assert expanded(Path("b.mp4"), tmp_path, tmp_path / "a.mp4") == ["b.mp4", "a.mp4"]
 
+    def test_knows_a_file_wherever_it_is_named_from(self, tmp_path: Path) -> None:
+        made(tmp_path, "a.mp4", "deep/er/b.mp4")
+        assert expanded(Path("deep/../a.mp4"), Path("a.mp4"), Path("deep/er/..")) == ["a.mp4", "deep/er/b.mp4"]
+
     def test_names_a_folder_without_media(self, tmp_path: Path) -> None:
         made(tmp_path, "empty/notes.txt", "full/a.mp4")
         assert expanded(tmp_path / "empty", tmp_path / "full") == ["empty", "full/a.mp4"]
@@ -48,7 +52,7 @@ class TestExpand:
             digest(tmp_path / "empty")
 
     def test_of_names_that_no_file_can_have(self) -> None:
-        strange = [Path("a\x00b"), Path("x" * 5000), Path("\udc80.mp4")]
+        strange = [Path("a\x00b"), Path("x" * 5000), Path("\udc80.mp4"), Path("a\x00b/../c")]
         assert [path.name for path in expand(strange, Path("nowhere"))] == [path.name for path in strange]
 
 

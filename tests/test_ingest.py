@@ -7,7 +7,7 @@ from threading import Event as Flag
 from typing import Any
 
 import pytest
-from clips import Sound, write
+from clips import Pictures, Sound, every, write
 from outside import SRT, Lights, Plates, clip
 
 from reelcue.index import ingest as ingesting
@@ -307,3 +307,17 @@ class TestInterruptions:
                     lib.add([talk])
             assert states(lib) == {"subtitles": "running"}
             assert lib.add([talk])[0].rows == {"speech": 1}
+
+
+def test_keyframes_that_no_row_names_are_swept(tmp_path: Path) -> None:
+    film = write(tmp_path / "a.mp4", Pictures(every(10, 4)))
+    with Library(tmp_path / "lib", tools=["scan"]) as lib:
+        id = lib.add([film])[0].video
+        assert id is not None
+        stray = lib.folder(id) / "k" / "99999999.jpg"
+        stray.write_bytes(b"of an earlier run")
+        assert lib.add([film])[0].state == "known"
+        assert stray.exists()
+        lib.add([film], refresh=["scan"])
+        named = {path for row in lib.rows(id, ["shot"]) for _, path in row.data["keyframes"]}
+        assert {f"k/{path.name}" for path in (lib.folder(id) / "k").iterdir()} == named

@@ -12,13 +12,13 @@ from typing import Any
 
 import av
 import pytest
-from clips import Sound, cut
+from clips import Pictures, Sound, cut, every, write
 from outside import SRT, Plates, clip
 
 from reelcue.index import intake, library
-from reelcue.index.files import digest
+from reelcue.index.files import digest, offline
 from reelcue.index.ingest import Event
-from reelcue.index.library import Library, offline
+from reelcue.index.library import Library
 from reelcue.index.rows import VideoRow
 from reelcue.tools.errors import LibraryError, ToolUnavailable, UsageError
 from reelcue.tools.video import Video
@@ -82,6 +82,12 @@ class TestAdding:
         assert lib.search("budget")[0].segment.text == "The budget is forty million."
         assert lib.kinds(added.video) == {"speech"} and lib.complete(added.video)
         assert [event.what for event in events if event.what != "progress"] == ["note", "hash", "start", "done"]
+
+    def test_that_is_turned_has_the_size_it_is_shown_in(self, lib: Library, tmp_path: Path) -> None:
+        write(tmp_path / "phone.mp4", Pictures(every(5, 1), fps=5, rotation=90))
+        lib.add([tmp_path / "phone.mp4"])
+        facts, frame = lib.videos()[0].facts, Video(tmp_path / "phone.mp4", tmp_path).image(0.0)
+        assert (facts["width"], facts["height"]) == (frame.width, frame.height) == (320, 192)
 
     def test_may_be_one_path(self, lib: Library, tmp_path: Path) -> None:
         assert len(lib.add(str(clip(tmp_path / "talk.mp4")))) == len(lib.add(tmp_path / "talk.mp4")) == 1  # type: ignore[arg-type]

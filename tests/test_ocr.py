@@ -1,6 +1,7 @@
 """Text on the screen: what is read, from when to when, and what counts as one line."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,12 @@ def test_every_word_of_clear_slides_from_first_to_last_seen(video: Video) -> Non
     x, y, w, h = rows[0].data["boxes"][0]
     assert x <= 42 and y < 45 and x + w > 240 and 55 < y + h < 80
     assert rows[0].data["height"] == pytest.approx(h / 360, abs=0.01)
+
+
+def test_a_line_ends_with_its_shot_though_the_next_keyframe_comes_later(video: Video) -> None:
+    seen = shots(video, [(0.0, page((40, 180, "Platform nine")))], [(6.0, page())], end=8.0)
+    cut = [replace(seen[0], span=Span(0.0, 4.0)), replace(seen[1], span=Span(4.0, 8.0))]
+    assert told(TextReader().observe(video, None, cut)) == [("Platform nine", 0.0, 4.0)]
 
 
 def test_lines_that_build_up_stay_rows_and_are_read_once(video: Video, calls: dict[str, int]) -> None:

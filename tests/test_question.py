@@ -11,6 +11,12 @@ from reelcue.tools.errors import UsageError
     [
         ("What is this video about?", "summary"),
         ("Summarise the talk", "summary"),
+        ("TL;DR", "summary"),
+        ("When was the picture created?", "count"),
+        ("What is the slide number of the last slide?", "written"),
+        ("What is sung in the first verse?", "said"),
+        ("这个应用叫什么名字？", "title"),
+        ("机器人回复了什么？", "written"),
         ("List all slide titles", "list"),
         ("When does the part about budgets begin?", "when"),
         ("In which part of the video is a slide shown?", "when"),
@@ -56,6 +62,8 @@ def test_places_order_and_colours() -> None:
     assert found.ordinal == -1
     assert found.colours == {"red"}
     assert read("第二张幻灯片左上角写着什么", None).ordinal == 2
+    assert read("What is the title of the third part?", None).ordinal == 0
+    assert read("第三部分的标题是什么", None).ordinal == 0
 
 
 def test_language_follows_the_question() -> None:

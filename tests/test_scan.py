@@ -125,6 +125,16 @@ def test_a_ticking_clock_is_no_reason_for_a_keyframe(tmp_path: Path) -> None:
     assert len(scan(clip(tmp_path, paint, 25)).keyframes) <= 4
 
 
+def test_words_that_come_up_on_a_card_after_moving_pictures_are_kept(tmp_path: Path) -> None:
+    def paint(time: float) -> Pixels:
+        if time < 8:
+            return np.roll(scene(1), round(60 * time), axis=1)
+        return written(1 if time < 9.5 else 2)
+
+    seen = scan(clip(tmp_path, paint, 12))
+    assert seen.kept(8, 9.5) and seen.kept(9.5, 12)
+
+
 def test_a_dialog_of_half_a_second_is_kept(tmp_path: Path) -> None:
     def paint(time: float) -> Pixels:
         picture = written(8)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from reelcue.evals.base import Question
-from reelcue.evals.scorers import COLUMNS, Mean, Ratio, Score, Scores, says, score, spans
+from reelcue.evals.scorers import Mean, Ratio, Score, Scores, says, score, spans
 from reelcue.tools.base import Span
+from reelcue.ui import show
 
 VIDEO = "0123456789abcdef"
 
@@ -147,5 +148,5 @@ def test_scores_of_nothing_are_none_and_not_zero() -> None:
     assert Scores.over([]).accuracy.value is None
 
 
-def test_every_column_is_in_the_document() -> None:
-    assert set(Scores.over([]).to_dict()) == {"questions", "errors", *(field for field, _, _ in COLUMNS)}
+def test_the_document_holds_what_is_shown() -> None:
+    assert set(Scores.over([]).to_dict()) == {"questions", "errors", *show._SCORES.values()}

@@ -13,7 +13,7 @@ from stores import CHECK, A, B, change, contents, found, running, said, spec, te
 from reelcue.index import schema
 from reelcue.index.rows import Row, Segment
 from reelcue.index.store import Store
-from reelcue.tools.base import Observation, Span
+from reelcue.tools.base import KINDS, Observation, Span
 from reelcue.tools.errors import LibraryError
 
 
@@ -41,9 +41,10 @@ def test_a_video_comes_back_and_is_brought_up_to_date(store: Store) -> None:
 
 def test_a_path_that_is_not_unicode_comes_back(store: Store) -> None:
     odd = os.fsdecode(b"/films/caf\xe9.mp4")
-    store.relink(A, odd, 11, 21)
-    kept = store.video(A)
-    assert kept and (kept.path, kept.name, kept.size, kept.mtime_ns) == (odd, "caf.mp4", 11, 21)
+    moved = replace(video(A), path=odd, name=Path(odd).name, size=11, mtime_ns=21)
+    store.put_video(moved)
+    assert store.video(A) == replace(moved, name="caf.mp4")
+    assert [row.id for row in store.videos(odd)] == [A] and store.videos("/films/a.mp4") == []
     store.put_video(replace(video(B), path=None))
     assert store.video(B) == replace(video(B), path=None)
 
@@ -71,7 +72,8 @@ def test_rows_and_segments_come_back(store: Store) -> None:
     assert store.counts() == store.counts(A) == {"shot": 1, "speech": 1}
     (done,) = store.jobs(A)
     assert (done.state, done.rows, done.seconds, done.key) == ("done", 2, 2.5, spec().key)
-    assert store.yielded(done) == {"shot", "speech"}
+    assert store.provided(done) == {"speech"}  # what its tool may yield
+    assert store.provided(replace(done, kinds=KINDS)) == {"shot", "speech"}  # what it did, where that may be anything
 
 
 def test_turns_and_settings_come_back(store: Store) -> None:

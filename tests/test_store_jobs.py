@@ -130,7 +130,16 @@ def test_a_run_over_a_part_repeats_nothing(store: Store) -> None:
     rows = store.rows(A)
     assert [row.text for row in rows] == ["one", "two"]
     assert rows[0].n == rows[1].n - 1  # both of the run over the whole video
-    assert sorted(segment.text for segment in store.segments()) == ["one", "two"]
+    assert [segment.observations for segment in store.segments()] == [(row.n,) for row in rows]
+    tell(store, "three", wanted=spec(span=Span(0, 1), version="2"))
+    assert sorted(segment.text for segment in store.segments()) == ["one", "three", "two"]
+
+
+def test_equal_rows_of_one_run_are_all_kept(store: Store) -> None:
+    boxes = [{"boxes": [[x, 0, 10, 20]]} for x in (0, 50)]
+    people = [Observation("objects", "object", Span(0, 1), "person", data=box) for box in boxes]
+    assert store.commit(running(store, spec(tool="objects")), people)
+    assert [row.data for row in store.rows(A)] == boxes
 
 
 def test_segments_of_a_video_lie_in_one_range_of_numbers(store: Store) -> None:

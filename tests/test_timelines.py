@@ -75,6 +75,12 @@ class TestRead:
             ({"data": {"words": [[1, 2]]}}, "data.words must be a list of"),
             ({"data": {"boxes": [[1, 2, 3]]}}, "data.boxes must be a list of"),
             ({"data": {"boxes": [[1, 2, 3, None]]}}, "data.boxes must be a list of"),
+            ({"data": {"keyframes": [["k/1.jpg", 1]]}}, "data.keyframes must be a list of"),
+            ({"data": {"keyframes": [[1, "../other/k/1.jpg"]]}}, "must lie in the video's folder"),
+            ({"data": {"image": "/etc/picture.jpg"}}, "must lie in the video's folder"),
+            ({"data": {"height": "tall"}}, "data.height must be a number"),
+            ({"data": {"ink": "red"}}, "data.ink must be an object"),
+            ({"data": {"paper": ["white"]}}, "data.paper must be a string"),
         ],
     )
     def test_names_the_line_that_is_wrong(self, line: str | dict[str, Any], complaint: str, tmp_path: Path) -> None:
@@ -126,6 +132,10 @@ class TestBesideAVideo:
     def test_with_a_bad_line_stores_nothing(self, lib: Library, tmp_path: Path) -> None:
         added = self.add(lib, tmp_path, record(), record(kind="smell"))
         assert added.error and "line 2: replay: no kind 'smell'" in added.error and added.rows == {}
+
+    def test_where_its_name_would_be_too_long(self, lib: Library, tmp_path: Path) -> None:
+        path = write(tmp_path / f"{'x' * 251}.mkv", Pictures(every(5, 1), fps=5))
+        assert [(added.state, added.error) for added in lib.add([path])] == [("added", None)]
 
 
 class TestWithoutMedia:

@@ -241,6 +241,11 @@ class TestDamage:
             assert truth(video.frames()) == shown([t for t in every(10, 4) if t not in (1.5, 1.6)])
         assert video.problems == ["damaged packets of pictures, skipped: 2"]
 
+    def test_says_so_where_no_picture_can_be_decoded(self, tmp_path: Path) -> None:
+        video = opened(write(tmp_path / "a.mp4", Pictures(every(10, 2), spoil=[0])))
+        assert list(video.frames()) == []
+        assert video.problems == ["none of its pictures can be decoded; re-encode it"]
+
     def test_damaged_sound(self, tmp_path: Path) -> None:
         sound = Sound([(0, 4)], codec="aac", spoil=range(50, 70))
         video = opened(write(tmp_path / "a.mkv", Pictures([0.0, 3.9]), sound))

@@ -52,8 +52,8 @@ class Observation:
 
     `text` is a phrase that a reader without the video understands; `score` the tool's own confidence 0..1, or None
     where it has none. Keys of `data` (JSON): boxes [[x, y, w, h, label?, score?]] in pixels of the upright original
-    picture, words [[start, end, text, score]] in seconds, speaker, language (BCP 47), image (path relative to the
-    library). `vector` is a picture vector and `space` the space it lives in.
+    picture, words [[start, end, text, score]] in seconds, speaker, language (BCP 47), image (path under the
+    video's folder). `vector` is a picture vector and `space` the space it lives in.
 
     Raises ValueError for a kind that is not in KINDS.
     """

@@ -38,12 +38,12 @@ _BATCH = 16  # more are padded to the longest among them, which costs more than 
 class Embedder:
     """Texts to unit vectors. Thread-safe; keeps one ONNX Runtime session."""
 
-    def __init__(self, folder: Path, space: str = SPACE, threads: int = 1) -> None:
+    def __init__(self, folder: Path, space: str = SPACE) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
         settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads
+        settings.intra_op_num_threads = 1
         settings.log_severity_level = 3
         self.space = space
         self._session = onnxruntime.InferenceSession(folder / _MODEL, settings, providers=["CPUExecutionProvider"])
@@ -105,7 +105,7 @@ def built_folder() -> Path:
     return user_cache_path("reelcue") / "models" / f"{SPACE}-{_SHA256['model.safetensors'][:12]}-int8"
 
 
-def load_minilm(threads: int = 1) -> Embedder:
+def load_minilm() -> Embedder:
     """The default embedder; the first call checks the pack and builds its ONNX file (a few seconds).
 
     Raises ToolUnavailable where the pack is missing or changed.
@@ -116,7 +116,7 @@ def load_minilm(threads: int = 1) -> Embedder:
             pack = pack_folder()
             check(pack)
             build(pack, folder)
-        return Embedder(folder, threads=threads)
+        return Embedder(folder)
     except ToolUnavailable:
         raise
     except Exception as error:  # a full disk, or whatever ONNX Runtime raises for a damaged file

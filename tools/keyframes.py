@@ -77,6 +77,12 @@ class PersistentMotion:
             busy = count >= max(LEAST, BUSY * len(self._seconds))
             self.mask = cv2.dilate(busy.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
 
+    def cut(self) -> None:
+        """A new shot: what moved all over the picture was the old one; a clock or a presenter may still be there."""
+        if self.mask is not None and self.mask.mean() >= WIDE:
+            self._seconds.clear()
+            self._now = self.mask = None
+
 
 class Keyframes:
     """Says which samples to keep. Feed `see` with samples in order of time and `cut` with the starts of shots.
@@ -124,6 +130,7 @@ class Keyframes:
         candidate = self._candidate
         kept = self._end() if candidate is not None and candidate.picture.time < time else []
         self._shot_began = time
+        self._motion.cut()
         self._wanted = self._candidate is None and (self._kept is None or self._kept.time < time)
         return kept
 

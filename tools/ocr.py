@@ -59,11 +59,15 @@ class TextReader:
         ]
         if frames:
             end = max(shot.span.end for shot in shots)
-            yield from self._follow(video, frames, end if span is None else min(end, span.end))
+            began = [shot.span.start for shot in shots]
+            yield from self._follow(video, frames, began, end if span is None else min(end, span.end))
         elif span is not None and video.picture is not None:
             yield from self._look(video, span)
 
-    def _follow(self, video: "Video", frames: list[tuple[float, int, str]], end: float) -> Iterator[Observation]:
+    def _follow(
+        self, video: "Video", frames: list[tuple[float, int, str]], began: Sequence[float], end: float
+    ) -> Iterator[Observation]:
+        """Reads the keyframes (second, number of the shot, path) of shots that `began` at these seconds."""
         reader, screen = PageReader(*self._sides), Screen()
         before, time, height = -1, 0.0, 1.0
         for time, shot, path in sorted(frames):
@@ -72,7 +76,7 @@ class TextReader:
             height = picture.shape[0] * scale
             found = [scaled(one, scale) for one in reader.read(time, picture, cut=shot != before)]
             before = shot
-            yield from _told(screen.see(time, shot, path, found), height)
+            yield from _told(screen.see(time, shot, path, found, began[shot]), height)
         yield from _told(screen.finish(max(end, time + 0.001)), height)
 
     def _look(self, video: "Video", span: Span) -> Iterator[Observation]:

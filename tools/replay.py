@@ -7,6 +7,7 @@ numbers of a timeline without media).
 
 import json
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,18 +75,30 @@ def _record(row: Any) -> Recorded:
 
 
 def _data(data: Any) -> dict[str, Any]:
-    """`data` as it was, if those of its keys that others rely on have the shape of `Observation`. Raises ValueError."""
+    """`data` as it was, if those of its keys that others rely on have the shape they expect. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError("data must be an object")
-    for key in ("speaker", "language", "image"):
+    for key in ("speaker", "language", "image", "paper"):
         if not isinstance(data.get(key, ""), str):
             raise ValueError(f"data.{key} must be a string")
-    words, boxes = data.get("words", []), data.get("boxes", [])
+    words, boxes, keyframes = (data.get(key, []) for key in ("words", "boxes", "keyframes"))
     if not _rows(words, 3) or not all(_numbers(word[:2]) and isinstance(word[2], str) for word in words):
         raise ValueError("data.words must be a list of [start, end, text, score]")
     if not _rows(boxes, 4) or not all(_numbers(box[:4]) for box in boxes):
         raise ValueError("data.boxes must be a list of [x, y, width, height]")
+    if not _rows(keyframes, 2) or not all(_numbers(one[:1]) and isinstance(one[1], str) for one in keyframes):
+        raise ValueError("data.keyframes must be a list of [seconds, path]")
+    if outside := [path for path in (data.get("image", ""), *(one[1] for one in keyframes)) if not _inside(path)]:
+        raise ValueError(f"data.image and data.keyframes must lie in the video's folder, not at {outside[0]!r}")
+    if not _numbers([data.get("height", 0)]):
+        raise ValueError("data.height must be a number")
+    if not isinstance(data.get("ink", {}), dict):
+        raise ValueError("data.ink must be an object")
     return data
+
+
+def _inside(path: str) -> bool:
+    return not Path(path).is_absolute() and ".." not in Path(path).parts
 
 
 def _rows(value: Any, least: int) -> bool:
@@ -113,7 +126,7 @@ class Replay:
         if self.options["files"]:
             return [Path(file) for file in self.options["files"]]
         beside = (video.path.with_name(stem + SUFFIX) for stem in (video.path.name, video.path.stem))
-        return [path for path in beside if path.is_file()][:1]
+        return [path for path in beside if os.path.isfile(path)][:1]  # noqa: PTH113  the name may be too long for a file
 
     def observe(self, video: "Video", span: Span | None, seen: Sequence[Observation]) -> Iterator[Observation]:
         """What was recorded about this video. Raises ToolFailed for a file that holds anything else than records."""

@@ -84,10 +84,13 @@ class Screen:
     def __init__(self) -> None:
         self._lines: list[ScreenLine] = []
 
-    def see(self, time: float, shot: int, image: str | None, found: Sequence[TextLine]) -> list[ScreenLine]:
+    def see(
+        self, time: float, shot: int, image: str | None, found: Sequence[TextLine], began: float | None = None
+    ) -> list[ScreenLine]:
         """Takes the readings of a keyframe and gives back the lines that are gone for certain.
 
-        A line that is not found may be back in the next keyframe of the same shot: text recognition flickers.
+        A line that is not found may be back in the next keyframe of the same shot: text recognition flickers. One that
+        is not found in a new shot went when that `began`.
         """
         bonds = [(known.bond(shot, seen), i, j) for i, known in enumerate(self._lines) for j, seen in enumerate(found)]
         old: dict[int, int] = {}
@@ -99,7 +102,8 @@ class Screen:
             if i in old:
                 known.follow(time, shot, image, found[old[i]])
             elif known.missed is not None or known.shot != shot:
-                known.end = time if known.missed is None else known.missed
+                last = time if began is None or known.shot == shot else max(began, known.start)
+                known.end = last if known.missed is None else known.missed
                 gone.append(known)
                 continue
             else:

@@ -18,8 +18,11 @@ SUFFIXES = (".vtt", ".ass", ".ssa", ".srt")  # the one that can hold more about 
 # What else a name may say between the video's name and the suffix, and how much it puts the file behind others.
 MARKS = {"default": 0, "full": 0, "sub": 0, "subs": 0, "subtitles": 0, "captions": 0, "transcript": 0}
 MARKS |= {"sdh": 1, "cc": 1, "hi": 1, "auto": 2, "asr": 2, "whisper": 2, "forced": 3}
-_MEDIA = ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .wmv .flv .ogv .3gp .mp3 .m4a .wav .flac .ogg .opus"
-MEDIA = frozenset(_MEDIA.split())
+# What the names of videos and recordings of sound end in.
+MEDIA = frozenset(
+    ".3g2 .3gp .aac .asf .avi .flac .flv .gif .m2ts .m4a .m4v .mka .mkv .mov .mp3 .mp4 .mpeg .mpg .mts .mxf .oga .ogg "
+    ".ogv .opus .ts .vob .wav .webm .wma .wmv".split()
+)
 NOT_SPEECH = frozenset(["chapters", "descriptions", "metadata"])  # values of "Kind:" in WebVTT
 SAME = 0.5  # share of lines already told by another file, from which a file is a copy of it
 

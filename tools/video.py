@@ -231,6 +231,8 @@ class Video:
                         self._count("pictures without a usable time, placed by the frame rate", troubles)
                     previous = time = 0.0 if -NEAR < time < 0 else time
                     yield time, decoded
+            if previous == -math.inf and seek is None:
+                self._note("none of its pictures can be decoded; re-encode it")
 
     def _sound(self, seek: float | None, rate: int, channels: int) -> Timed[NDArray[np.float32]]:
         """Decoded sound, each piece at its time: at most GAP off its timestamps, and never before the one before it."""

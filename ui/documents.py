@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..index.files import offline
 from ..tools.text import HARMFUL, clean
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ def hit(found: "Hit", videos: Mapping[str, "VideoRow"]) -> dict[str, Any]:
 
 
 def video(row: "VideoRow") -> dict[str, Any]:
-    from ..index.library import offline
-
     return {
         "id": row.id, "name": row.name, "path": row.path, "offline": offline(row), "duration": row.duration,
         "unit": row.unit, "source": row.source, "recorded_at": row.recorded_at, "recorded_from": row.recorded_from,

@@ -100,8 +100,12 @@ def interruptible() -> Iterator[Flag]:
 
 
 def lenient() -> None:
-    """Text that stdout or stderr cannot encode is written as escapes; where one is closed, its text goes nowhere."""
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115  open to the end of the process
+    """Text that stdout or stderr cannot encode is written as escapes; where one is closed, its text goes nowhere.
+
+    A closed stdin is an empty one.
+    """
+    sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115  open to the end of the process
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..agent import settings
+from ..index.files import place, stamp
 from ..index.library import Added, Library
 from ..index.search import Scope
 from ..tools.base import KINDS
@@ -25,6 +26,8 @@ def opened(option: Path | None, create: bool = False, tools: str | None = None) 
     names = list(places) if tools is None else listed(tools, places, "tool")
     with traced(found.debug), Library(folder, tools=[places[name] for name in names], create=create) as lib:
         yield lib
+        if lib.problem and not create:  # what adds tells it before
+            show.console(stderr=True).print(show.safe(lib.problem))
 
 
 def listed(names: str, known: Sequence[str] | dict[str, str], what: str) -> list[str]:
@@ -69,6 +72,5 @@ def _added(lib: Library, path: Path) -> list[str]:
 
 def _known(lib: Library, path: Path) -> bool:
     """Whether this very file was added, and is unchanged since."""
-    about, whole = path.stat(), str(path.absolute())
-    seen = (whole, about.st_size, about.st_mtime_ns)
+    seen = (str(place(path)), *(stamp(path) or ()))
     return any((row.path, row.size, row.mtime_ns) == seen for row in lib.videos())

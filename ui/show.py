@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..agent.answer import Answer, Citation, Searched, Usage, clock
+from ..index.files import offline
 from ..tools.text import line
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def videos(out: Console, found: Sequence["VideoRow"]) -> None:
         return
 
     def cells(row: "VideoRow") -> Sequence[str | Text]:
-        gone = Text("offline", "yellow") if _gone(row) else ""
+        gone = Text("offline", "yellow") if offline(row) else ""
         return row.id, safe(row.name), length(row), safe(row.source or ""), row.recorded_at or "", gone
 
     _table(out, ("id", "name", "length", "source", "recorded", ""), map(cells, found))
@@ -98,7 +99,7 @@ def video(out: Console, row: "VideoRow", jobs: Sequence["JobRow"], counts: Mappi
     picture = f"{facts['width']}x{facts['height']}" if facts.get("width") else "none"
     recorded = f"{row.recorded_at} (from its {row.recorded_from})" if row.recorded_at else "unknown"
     lines = {
-        "id": row.id, "name": row.name, "file": f"{row.path or 'none'}{' (offline)' if _gone(row) else ''}",
+        "id": row.id, "name": row.name, "file": f"{row.path or 'none'}{' (offline)' if offline(row) else ''}",
         "length": length(row), "picture": picture, "source": row.source or "none", "recorded": recorded,
         "added": row.added_at, "rows": ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "none",
     }  # fmt: skip
@@ -218,12 +219,6 @@ def _score(score: Mapping[str, Any]) -> str:
     if value is None:
         return ""
     return f"{score['n']}/{score['of']} {100 * value:.0f} %" if "n" in score else f"{value:.2f}"
-
-
-def _gone(row: "VideoRow") -> bool:
-    from ..index.library import offline
-
-    return offline(row)
 
 
 def _table(out: Console, head: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
