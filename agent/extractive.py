@@ -96,7 +96,8 @@ class Extractive:
             return []
         rows = (Quote(quote.segment, (row,)) for quote in self._candidates(None) for row in quote.rows)
         found = scored(rows, self.question, self._embedder)
-        best = [quote for quote in found if quote.coverage >= 0.99] or [q for q in found if q.score >= STRONG]
+        best = [quote for quote in found if quote.coverage > 0.99]
+        best = best or [replace(quote, score=STRONG - 0.01) for quote in found if quote.score >= STRONG]
         return sorted(best[:MOST], key=lambda quote: (-round(quote.coverage, 2), quote.span))[:1]
 
     def _written(self) -> list[Quote]:
@@ -184,6 +185,8 @@ class Extractive:
         """Whether a quote can be the sort of answer that the question asks for."""
         if quote.score < WEAK:
             return False
+        if not stems(words(quote.text)) - stems(words(self.question.text)):  # it says only what the question says
+            return self.question.type == "said"
         if self.question.type == "count":
             return quote.coverage >= 0.6 and _NUMBER.search(quote.text.casefold()) is not None
         if self.question.type == "who":

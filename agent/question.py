@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ..index.search import LONGEST
 from ..index.terms import words
 from ..tools.embed import Embedder
 from ..tools.errors import UsageError
 from ..tools.text import has_cjk, line
 from .times import Window, window
 
-LONGEST = 2000  # characters of a question that are read
 _NEAREST = 0.35  # cosine to a description below which a question is a plain "what"
 
 
@@ -78,8 +78,10 @@ def rules(language: str) -> Rules:
 
 
 def read(text: str, embedder: Embedder | None) -> Question:
-    """Reads a question. Raises UsageError where there is none."""
-    text = line(text)[:LONGEST]
+    """Reads a question. Raises UsageError where there is none, or one that is longer than a search reads."""
+    if len(text) > LONGEST:
+        raise UsageError(f"the question has {len(text)} characters, at most {LONGEST} are read; ask a shorter one")
+    text = line(text)
     if not any(c.isalnum() for c in text):
         raise UsageError("the question is empty; ask something, for example: what is said about the budget?")
     book = rules("zh" if has_cjk(text) else "en")

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..tools.base import Span
 from ..tools.embed import LANGUAGES, Embedder
+from ..tools.errors import UsageError
 from ..tools.text import clean, has_cjk
 from .reads import Reads
 from .rows import Segment
@@ -23,7 +24,7 @@ from .terms import phrases
 WORDS_WEIGHT = {"speech": 0.3, "text": 0.5}  # words help speech and text in the picture; on captions they do not
 OTHER_WEIGHT = 0.1
 CUT_OFF = 0.2  # a segment below this score has nothing to do with the query
-_LONGEST = 2000  # characters of a query that are read
+LONGEST = 2000  # characters of a query
 _MOST_WORDS = 24  # phrases of a query that are looked up
 _PRIOR = 50  # pretended segments without the word, so that words keep their weight in a library of three segments
 
@@ -80,8 +81,13 @@ class Searcher:
         within: Mapping[str, Span] | None = None,
         k: int = 10,
     ) -> list[Hit]:
-        """The k best segments at or above CUT_OFF, best first; `within` limits the time in the videos it names."""
-        query = clean(query[:_LONGEST])
+        """The k best segments at or above CUT_OFF, best first; `within` limits the time in the videos it names.
+
+        Raises UsageError for a query longer than LONGEST.
+        """
+        if len(query) > LONGEST:
+            raise UsageError(f"the query has {len(query)} characters, at most {LONGEST} are read; use a shorter one")
+        query = clean(query)
         table, words = self._table(videos), phrases(query)[:_MOST_WORDS]
         if not len(table.numbers) or not words:
             return []

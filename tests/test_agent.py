@@ -94,6 +94,7 @@ def test_answers_quote_and_cite(library: Library, question: str, said: str, star
         "What is the name of the mayor of Lisbon?",
         "How much did the concert ticket cost?",
         "What happens after 5:00?",
+        "What comes after paint the railings?",
         "When was the bridge launched?",
         "Summarize the discussion about aliens",
         "Which football team won the cup final?",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reelcue.agent.question import LONGEST, read, rules, stem
+from reelcue.agent.question import read, rules, stem
 from reelcue.tools.errors import UsageError
 
 
@@ -77,8 +77,9 @@ def test_an_empty_question_is_refused(question: str) -> None:
         read(question, None)
 
 
-def test_an_endless_question_is_cut() -> None:
-    assert len(read("budget " * 20_000, None).text) <= LONGEST
+def test_an_endless_question_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"140000 characters, at most 2000 are read; ask a shorter one"):
+        read("budget " * 20_000, None)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

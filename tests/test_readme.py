@@ -21,6 +21,14 @@ def test_the_python_session_prints_what_it_says(tmp_path: Path) -> None:
     )
     assert ran.stderr == ""
     assert ran.stdout == printed
+    asked = re.findall(r'^\$ reelcue ask "(.*?)"\n(.*?)\n(?=\n?\$|```)', README, re.DOTALL | re.MULTILINE)
+    assert len(asked) == README.count("$ reelcue ask")
+    for question, answer in asked:
+        told = subprocess.run(
+            [sys.executable, "-m", "reelcue.ui.cli", "ask", question, "--library", "my-library"],
+            cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=True,
+        )  # fmt: skip
+        assert told.stdout.startswith(answer.rstrip() + "\n"), question
 
 
 def test_every_command_is_named() -> None:

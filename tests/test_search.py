@@ -13,7 +13,7 @@ from reelcue.index.library import Library
 from reelcue.index.search import CUT_OFF, Hit, Scope
 from reelcue.tools.base import Span
 from reelcue.tools.embed import load_minilm
-from reelcue.tools.errors import ToolUnavailable
+from reelcue.tools.errors import ToolUnavailable, UsageError
 
 TALK = (
     "Welcome to the harbour museum.",
@@ -23,7 +23,7 @@ TALK = (
 )
 LECTURE = ("A matrix has rows and columns.", "The budget of the university grows.", "A vector has a direction.")
 HOSTILE = (
-    "", " ", "?!", '"', "AND", "NEAR(", "budget* OR", "terms: x", "a" * 100_000, "budget " * 20_000, "\ud800budget",
+    "", " ", "?!", '"', "AND", "NEAR(", "budget* OR", "terms: x", "a" * 2000, "budget " * 280, "\ud800budget",
     "\x00\x1b[31m budget", "'; DROP TABLE segments; --", "the of and", "\U0001f6a2", "\u202ebudget", "budget\n\tgrows",
 )  # fmt: skip
 
@@ -143,6 +143,10 @@ class TestWordsAlone:
 
 
 class TestAnyQuery:
+    def test_an_endless_query_is_refused(self, lib: Library) -> None:
+        with pytest.raises(UsageError, match="140000 characters, at most 2000 are read"):
+            lib.search("budget " * 20_000)
+
     @pytest.mark.parametrize("query", HOSTILE, ids=range(len(HOSTILE)))
     def test_is_harmless(self, lib: Library, query: str) -> None:
         hits = lib.search(query)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "no_args_is_help": True}
 app = typer.Typer(cls=Guarded, pretty_exceptions_enable=False, **_PLAIN)
-models_app = typer.Typer(help="Fetch models by name.", **_PLAIN)
-eval_app = typer.Typer(help="Measure answers to questions with known answers.", **_PLAIN)
+models_app = typer.Typer(help="Fetch models by name.\n\n\b\nExample:\n  reelcue models get minilm", **_PLAIN)
+_EVAL = "Measure answers.\n\n\b\nExample:\n  reelcue eval run qa.jsonl --videos ~/films --out results"
+eval_app = typer.Typer(help=_EVAL, **_PLAIN)
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 

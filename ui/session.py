@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..agent import settings
-from ..index.files import place, stamp
+from ..index.files import offline, place, stamp
 from ..index.library import Added, Library
 from ..index.search import Scope
 from ..tools.base import KINDS
@@ -56,7 +56,11 @@ def scope(lib: Library, names: Sequence[str], adding: bool = False) -> Scope:
         if adding and Path(name).exists() and not _known(lib, Path(name)):
             found += _added(lib, Path(name))
         else:
-            found.append(lib.find(name).id)
+            row = lib.find(name)
+            if offline(row):
+                told = f"{line(row.name)}: its file is gone or another one now; this is what was indexed of {row.id}"
+                show.console(stderr=True).print(show.safe(told))
+            found.append(row.id)
     return Scope(videos=tuple(dict.fromkeys(found)))
 
 
