@@ -56,6 +56,9 @@ class Agent:
             if faults(text, [evidence.number], actions.evidence):
                 sentences.append(Sentence("", (), "dropped"))
                 continue
+            if len(videos) > 1:
+                name = actions.videos[quote.segment.video].name
+                text = asked.rules.frames["named"].format(name=name, sentence=text)
             kept.append(quote)
             citations.append(_citation(len(citations) + 1, quote, actions.videos[quote.segment.video]))
             sentences.append(Sentence(text, (len(citations),), "ok"))

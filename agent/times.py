@@ -81,16 +81,16 @@ _SHARES = [
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch that a question names: seconds, or shares of the duration where `share`; None is open."""
+    """A stretch that a question names: seconds, or shares of the duration where `relative`; None is open."""
 
     start: float | None
     end: float | None
-    share: bool = False
+    relative: bool = False
     from_end: bool = False
 
     def span(self, duration: float) -> Span | None:
         """The window in a video of `duration` seconds; None where the video has no such moment."""
-        if self.share:
+        if self.relative:
             low, high = (self.start or 0.0) * duration, (self.end or 0.0) * duration
             if self.start == 0.0 and self.end == _EDGE:
                 high = max(high, _EDGE_LEAST)
@@ -169,7 +169,7 @@ def _window(question: str) -> tuple[Window | None, str]:
             return Window(max(0.0, at - _AROUND), at + _AROUND), _without(question, found)
     for pattern, low, high in _SHARES:
         if found := pattern.search(question):
-            return Window(low, high, share=True), _without(question, found)
+            return Window(low, high, relative=True), _without(question, found)
     return None, question
 
 

@@ -184,6 +184,8 @@ def test_scope_and_empty_library(library: Library, tmp_path: Path) -> None:
     id = library.find("other.mp4").id
     answer = ask(library, "Where does the cat sleep?", scope=Scope((id,)))
     assert {citation.name for citation in answer.citations} == {"other.mp4"}
+    over_both = ask(library, "Where does the cat sleep?")
+    assert {s.text.partition(":")[0] for s in over_both.sentences} == {c.name for c in over_both.citations}
     with pytest.raises(UsageError, match="no video nonsense"):
         ask(library, "Where does the cat sleep?", scope=Scope(("nonsense",)))
     with Library(tmp_path / "empty") as empty, pytest.raises(UsageError, match="reelcue add FILE"):
