@@ -1,6 +1,7 @@
 """Jobs: in what order, once only, what a broken tool or an interruption costs, and what makes them run again."""
 
 import _thread
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event as Flag
@@ -256,6 +257,13 @@ class TestBrokenTools:
 
 
 class TestInterruptions:
+    @pytest.fixture(autouse=True)
+    def heeding(self) -> Iterator[None]:
+        """Ctrl-C is heard, also where the tests run in the background of a shell, which has it ignored."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     @pytest.fixture
     def undisturbed(self, tmp_path: Path, talk: Path) -> Iterator[set[tuple[Any, ...]]]:
         with Library(tmp_path / "undisturbed", tools=("scan", "subtitles", Lights())) as lib:  # type: ignore[arg-type]
