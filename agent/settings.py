@@ -1,13 +1,13 @@
 """Settings: the one place that reads reelcue.toml and the environment, and where the library is looked for.
 
-Keys: `debug` (whole tracebacks) and `tools.NAME` (an outside tool as "package.module:Class"). A key a.b is also the
-environment variable REELCUE_A_B, which wins. REELCUE_LIBRARY names the library's folder.
+The keys are in KEYS, and `tools.NAME` (an outside tool as "package.module:Class"). A key a.b is also the environment
+variable REELCUE_A_B, which wins. REELCUE_LIBRARY names the library's folder.
 """
 
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,50 @@ FOLDER = "reelcue-library"
 DATABASE = "index.sqlite"
 _PREFIX = "REELCUE_"
 _FLAGS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off", ""), False)
+_BACKENDS = ("auto", "pocketsphinx", "faster-whisper")
 _TOOL = re.compile(r"[a-z][a-z0-9_]*")
 _PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
+def _flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "is true or false"
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "is a text that is not empty"
+
+
+def _backend(value: Any) -> str | None:
+    return None if value in _BACKENDS else f"is one of {', '.join(_BACKENDS)}"
+
+
+def _url(value: Any) -> str | None:
+    fits = isinstance(value, str) and re.fullmatch(r"https?://[^\s/@]+", value.rstrip("/"))
+    return None if fits else "is where its server listens, such as http://localhost:8000"
+
+
+# What there is to set, and what is wrong with a value, or None.
+KEYS: Mapping[str, Callable[[Any], str | None]] = {
+    "debug": _flag,  # whole tracebacks
+    "embedder": _text,  # the sentence model: minilm, a folder, or the id of one that was fetched
+    "speech.backend": _backend,  # which recogniser
+    "speech.model": _text,  # of faster-whisper: a name that was fetched, or a folder
+    "speech.language": _text,  # BCP 47 of what is spoken; found out where not given
+    "speech.fast": _flag,  # pocketsphinx at half the time, with more errors
+    "chroma.url": _url,  # a Chroma server, instead of the folder in the library
+    "chroma.database": _text,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`tools` maps names of outside tools to where they are; `file` is what was read, None without one; `ignored`
-    holds REELCUE_ variables of the environment that are no setting."""
+    """`speech` and `chroma` hold what is set of these; `tools` maps names of outside tools to where they are; `file` is
+    what was read, None without one; `ignored` holds REELCUE_ variables of the environment that are no setting."""
 
     debug: bool = False
+    embedder: str = "minilm"
+    speech: Mapping[str, Any] = field(default_factory=dict)
+    chroma: Mapping[str, str] = field(default_factory=dict)
     tools: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
     ignored: tuple[str, ...] = ()
@@ -44,8 +78,12 @@ def load(library: Path | None = None, environ: Mapping[str, str] = os.environ) -
     values, ignored = _from_environment(environ)
     found = _from_file(file) if file else {}
     found |= values
-    tools = {key.removeprefix("tools."): value for key, value in found.items() if key.startswith("tools.")}
-    return Settings(found.get("debug", False), tools, file, ignored)
+
+    def group(name: str) -> dict[str, Any]:
+        return {key.removeprefix(f"{name}."): value for key, value in found.items() if key.startswith(f"{name}.")}
+
+    groups = (group("speech"), group("chroma"), group("tools"))
+    return Settings(found.get("debug", False), found.get("embedder", "minilm"), *groups, file, ignored)
 
 
 def locate_library(
@@ -107,10 +145,10 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], tuple
     for variable in sorted(v for v in environ if v.startswith(_PREFIX) and v != _PREFIX + "LIBRARY"):
         head, _, rest = variable.removeprefix(_PREFIX).lower().partition("_")
         key, text = f"{head}.{rest}" if rest else head, environ[variable]
-        if key != "debug" and not (head == "tools" and rest):
+        if key not in KEYS and not (head == "tools" and rest):
             ignored.append(variable)
             continue
-        value = _FLAGS.get(text.strip().lower(), text) if key == "debug" else text
+        value = _FLAGS.get(text.strip().lower(), text) if KEYS.get(key) is _flag else text
         problem = _problem(key, value)
         if problem:
             raise UsageError(f"environment variable {variable}: {problem}")
@@ -127,11 +165,12 @@ def _flat(table: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _problem(key: str, value: Any) -> str | None:
     """What is wrong with a setting and what to write instead, or None."""
-    if key == "debug":
-        return None if isinstance(value, bool) else f"debug is true or false, not {_short(value)}"
+    if key in KEYS:
+        wrong = KEYS[key](value)
+        return f"{key} {wrong}, not {_short(value)}" if wrong else None
     head, _, name = key.partition(".")
     if head != "tools" or not name:
-        return f"there is no setting {_short(key)}; there are debug and tools.NAME; remove or correct it"
+        return f"there is no setting {_short(key)}; there are {', '.join(KEYS)} and tools.NAME; remove or correct it"
     if not _TOOL.fullmatch(name):
         return f"a tool's name is small letters, digits and _, not {_short(name)}; rename it"
     if not isinstance(value, str) or not _PLACE.fullmatch(value):

@@ -24,7 +24,7 @@ JOB = (
 SPEC = "key, video, tool, version, options, digest, sidecars, needs, start, end, question, kinds"
 OBSERVATION = "n, job, video, tool, kind, start, end, text, score, data, vector, space"
 ROW = "o.n, o.video, o.tool, o.kind, o.start, o.end, o.text, o.score, o.data"
-SEGMENT = "video, kind, tool, start, end, text, language, speaker, words, observations, n"
+SEGMENT = "video, kind, tool, start, end, text, language, speaker, score, rough, words, observations, n"
 
 # The runs that share these are one another's older and newer ones; one of them is live.
 SLOT = "video = ? AND tool = ? AND start IS ? AND end IS ? AND question IS ?"
@@ -100,13 +100,14 @@ def from_segment(segment: Segment, first: int) -> Columns:
     rows = _compact([first + position for position in segment.observations])
     about = (segment.video, segment.kind, segment.tool, segment.span.start, segment.span.end, segment.text)
     made = (_compact(segment.words), rows, segment.id, terms(segment.text))
-    return (*about, segment.language, segment.speaker, *made)
+    return (*about, segment.language, segment.speaker, segment.score, segment.rough, *made)
 
 
 def to_segment(row: Columns) -> Segment:
-    video, kind, tool, start, end, text, language, speaker, words, rows, n = row
+    video, kind, tool, start, end, text, language, speaker, score, rough, words, rows, n = row
     spoken = tuple((w[0], w[1], w[2], w[3]) for w in json.loads(words))
-    return Segment(video, kind, tool, Span(start, end), text, language, speaker, spoken, tuple(json.loads(rows)), n)
+    told = (Span(start, end), text, language, speaker, spoken, tuple(json.loads(rows)))
+    return Segment(video, kind, tool, *told, n, score, bool(rough))
 
 
 def from_vectors(matrix: ArrayLike, count: int) -> list[bytes]:

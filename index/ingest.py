@@ -174,7 +174,7 @@ class Ingest:
             return None
         job = self._store.queue(spec, again=again)
         live = {kind for done in self._store.jobs(work.row.id, "done") for kind in self._store.provided(done)}
-        if missing := ", ".join(kind for kind in tool.needs if kind not in live):
+        if missing := ", ".join(kind for kind in tool.needs if kind not in {*live, *tool.kinds}):
             self._store.block(job, f"needs {missing}, which is not there")
             work.notes.append(f"{tool.name} was not run: it needs {missing}, which is not there")
             return None
@@ -190,7 +190,7 @@ class Ingest:
             options=tool.options,
             digest=tool.digest,
             sidecars=tuple(digest(path) if path.is_file() and path.stat().st_size else "" for path in files),
-            needs=tuple(job.key for job in done if self._store.provided(job) & set(tool.needs)),
+            needs=tuple(j.key for j in done if j.tool != tool.name and self._store.provided(j) & set(tool.needs)),
             kinds=tuple(tool.kinds),
         )
 
@@ -237,7 +237,8 @@ class Ingest:
         began = time.process_time()
         self._on_event(Event("start", work.path, work.row.id, tool.name, 0.0))
         with self._guard(work, tool.name, [run]):
-            needed = [row.observation() for row in self._store.rows(work.row.id, tool.needs)] if tool.needs else []
+            rows = self._store.rows(work.row.id, tool.needs) if tool.needs else []
+            needed = [row.observation() for row in rows if row.tool != tool.name]
             for observation in tool.observe(work.video, None, needed):
                 run.seen.append(observation)
                 self._progress(work, tool.name, observation.span.start)

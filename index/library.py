@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Event as Flag
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -45,15 +46,22 @@ class Added:
 class Library:
     """Opens a library, and makes it where there is none unless `create` is false.
 
-    `tools` are names of the registry, outside tools as "package.module:Class", or objects. Reading is thread-safe and
-    goes on while another process adds; one process adds at a time. Raises LibraryError.
+    `tools` are names of the registry, outside tools as "package.module:Class", or objects; `options` are constructor
+    arguments for named ones. Reading is thread-safe and goes on while another process adds; one process adds at a time.
+    Raises LibraryError.
     """
 
     def __init__(
-        self, path: Path | str, tools: Sequence[str | Tool | FrameTool] = DEFAULT, create: bool = True
+        self,
+        path: Path | str,
+        tools: Sequence[str | Tool | FrameTool] = DEFAULT,
+        create: bool = True,
+        *,
+        options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self.path = Path(path).absolute()
         self._tools = tuple(tools)
+        self._options = options
         self.problem: str | None = None
         self.store = Store(self.path / "index.sqlite", create)
 
@@ -156,7 +164,7 @@ class Library:
         return Added(path, state, row.id, row.name, error, self.store.counts(row.id), notes)
 
     def _made(self, subtitles: Path | str | None, refresh: Sequence[str]) -> list[Tool | FrameTool]:
-        tools = [make(tool) if isinstance(tool, str) else tool for tool in self._tools]
+        tools = [make(tool, self._options.get(tool)) if isinstance(tool, str) else tool for tool in self._tools]
         names = [tool.name for tool in tools]
         if twice := {name for name in names if names.count(name) > 1}:
             raise UsageError(f"there are several tools of the name {', '.join(sorted(twice))}; choose one of each")

@@ -123,7 +123,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A passage that can be searched. `n` is 0 and `observations` are positions until it is stored (`Store.commit`),
-    then its number and the numbers of its rows."""
+    then its number and the numbers of its rows. `score` is the mean confidence of its rows, None where they have none;
+    `rough` says that it is a transcript with many wrong words."""
 
     video: str
     kind: str
@@ -135,6 +136,8 @@ class Segment:
     words: tuple[Word, ...] = ()
     observations: tuple[int, ...] = ()
     n: int = 0
+    score: float | None = None
+    rough: bool = False
 
     @property
     def id(self) -> str:

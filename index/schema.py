@@ -4,8 +4,6 @@ A new schema version appends one entry to MIGRATIONS: the statements that lead f
 one transaction, with foreign keys off until the end and checked before the commit, after a copy has been made.
 """
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ()  # the first entry leads from 1 to 2
-SCHEMA = 1 + len(MIGRATIONS)
 APPLICATION = 0x7265656C  # "reel": tells a library from any other SQLite file
 
 # A segment's number is its video's number shifted by BLOCK bits, plus a count. All segments of one video therefore lie
@@ -86,19 +84,37 @@ CREATE TABLE segments (
     text TEXT NOT NULL,
     words TEXT NOT NULL,
     observations TEXT NOT NULL,
-    terms TEXT NOT NULL
+    terms TEXT NOT NULL,
+    score REAL,
+    rough INTEGER NOT NULL DEFAULT 0
 )"""
 
-# `indexed` stands here, not with the segment: each vector space has a collection of its own to bring up to date.
 _VECTORS = """
 CREATE TABLE vectors (
     n INTEGER PRIMARY KEY,
     segment INTEGER NOT NULL REFERENCES segments (n) ON DELETE CASCADE,
     space TEXT NOT NULL,
     blob BLOB NOT NULL,
-    indexed INTEGER NOT NULL DEFAULT 0 CHECK (indexed IN (0, 1)),
     UNIQUE (segment, space)
 )"""
+
+# Vectors that the vector index does not hold yet. A table of its own: to mark a row of `vectors` writes its blob again.
+_PENDING = """
+CREATE TABLE pending (
+    segment INTEGER NOT NULL REFERENCES segments (n) ON DELETE CASCADE,
+    space TEXT NOT NULL,
+    PRIMARY KEY (segment, space)
+) WITHOUT ROWID"""
+
+_VECTOR_INSERTED = """
+CREATE TRIGGER vectors_inserted AFTER INSERT ON vectors BEGIN
+    INSERT OR IGNORE INTO pending (segment, space) VALUES (new.segment, new.space);
+END"""
+
+_VECTOR_UPDATED = """
+CREATE TRIGGER vectors_updated AFTER UPDATE OF blob ON vectors BEGIN
+    INSERT OR IGNORE INTO pending (segment, space) VALUES (new.segment, new.space);
+END"""
 
 _VIDEO_VECTORS = """
 CREATE TABLE video_vectors (
@@ -154,7 +170,9 @@ DDL = (
     "CREATE INDEX segments_time ON segments (video, kind, start, end)",  # covers `Store.outline`
     "CREATE INDEX segments_job ON segments (job)",
     _VECTORS,
-    "CREATE INDEX vectors_pending ON vectors (space, segment) WHERE indexed = 0",
+    _PENDING,
+    _VECTOR_INSERTED,
+    _VECTOR_UPDATED,
     _VIDEO_VECTORS,
     "CREATE TABLE tombstones (id TEXT PRIMARY KEY) WITHOUT ROWID",
     _TURNS,
@@ -166,3 +184,18 @@ DDL = (
     _UPDATED,
     "INSERT INTO meta (key, value) VALUES ('changes', 0)",
 )
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (  # 1 to 2: what a recogniser thinks of its words; what the vector index lacks, in a table of its own
+        "ALTER TABLE segments ADD COLUMN score REAL",
+        "ALTER TABLE segments ADD COLUMN rough INTEGER NOT NULL DEFAULT 0",
+        _PENDING,
+        "INSERT INTO pending (segment, space) SELECT segment, space FROM vectors",
+        "DROP INDEX vectors_pending",
+        "ALTER TABLE vectors DROP COLUMN indexed",
+        _VECTOR_INSERTED,
+        _VECTOR_UPDATED,
+        "DELETE FROM tombstones",
+    ),
+)
+SCHEMA = 1 + len(MIGRATIONS)

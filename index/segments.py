@@ -118,9 +118,17 @@ def _segment(group: Sequence[Row]) -> Segment:
         text=_joined(group),
         language=first.data.get("language"),
         speaker=speakers.pop() if len(speakers) == 1 else None,
+        score=_confidence(group),
+        rough=any(row.data.get("rough") for row in group),
         words=tuple(_word(word) for row in group for word in row.data.get("words", ())),
         observations=tuple(row.n for row in group),
     )
+
+
+def _confidence(group: Sequence[Row]) -> float | None:
+    """Mean confidence, each row with the weight of its length."""
+    sized = [(row.score, max(1, _length(row.text))) for row in group if row.score is not None]
+    return sum(score * size for score, size in sized) / sum(size for _, size in sized) if sized else None
 
 
 def _word(word: Sequence[Any]) -> Word:

@@ -196,7 +196,7 @@ class Store(Reads):
         with self._transaction(content=True) as db:
             db.executemany(
                 "INSERT INTO vectors (segment, space, blob) SELECT n, ?, ? FROM segments WHERE n = ?"
-                " ON CONFLICT (segment, space) DO UPDATE SET blob = excluded.blob, indexed = 0",
+                " ON CONFLICT (segment, space) DO UPDATE SET blob = excluded.blob",
                 ((space, blob, int(n)) for n, blob in zip(numbers, blobs, strict=True)),
             )
 

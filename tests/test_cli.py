@@ -16,6 +16,7 @@ from typer.main import get_command
 from reelcue.agent import models
 from reelcue.evals import bench
 from reelcue.evals.bench import Result as Figure
+from reelcue.index.schema import SCHEMA
 from reelcue.tools.errors import ToolUnavailable
 from reelcue.ui.cli import app
 
@@ -221,7 +222,7 @@ class TestDoctor:
         told = {f["what"]: f["remedy"] for f in found if f["level"] == "warning"}
         assert any("talk.mp4" in what and "is not at" in what and remedy for what, remedy in told.items())
         assert any("0123456789abcdef" in what and remedy == "delete them" for what, remedy in told.items())
-        assert any("schema 1, 1 videos" in f["what"] for f in found)
+        assert any(f"schema {SCHEMA}, 1 videos" in f["what"] for f in found)
         assert any("found by their own words" in f["what"] for f in found if f["level"] == "ok")
         assert "is not at" in run("doctor").stdout
 

@@ -144,6 +144,22 @@ class TestOrder:
                 "two was not run: it needs face, which is not there",
             ]
 
+    def test_of_its_own_kinds_a_tool_gets_what_others_saw_if_any(self, tmp_path: Path, talk: Path) -> None:
+        heard: list[list[str]] = []
+        listen = Plates(
+            "listen", kinds=("speech",), needs=("speech",), act=lambda _, seen: heard.append([o.text for o in seen])
+        )
+        with opened(tmp_path, listen) as lib:
+            assert lib.add([talk])[0].rows == {"speech": 2}
+        for _ in range(2):  # its own rows are none of another's
+            with opened(tmp_path, listen, "subtitles") as lib:
+                assert lib.add([talk])[0].rows == {"speech": 3}
+        assert heard == [[], ["Good morning."]]
+        talk.with_suffix(".srt").write_text(SRT.format("Good evening."), "utf-8")
+        with opened(tmp_path, listen, "subtitles") as lib:
+            lib.add([talk])
+        assert heard[2:] == [["Good evening."]]
+
     def test_one_pass_feeds_all_frame_tools_at_their_rates(
         self, tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -60,7 +60,8 @@ def test_a_newer_library_is_left_alone(store: Store, path: Path) -> None:
     change(path, f"PRAGMA user_version = {schema.SCHEMA + 6}")
     before = path.read_bytes()
     with pytest.raises(
-        LibraryError, match=r"newer reelcue \(schema 7, this one knows 1\).*nothing was changed"
+        LibraryError,
+        match=rf"newer reelcue \(schema {schema.SCHEMA + 6}, this one knows {schema.SCHEMA}\).*nothing was changed",
     ) as error:
         Store(path, create=True)
     assert str(path) in str(error.value)
@@ -105,15 +106,17 @@ def test_an_older_library_is_migrated_after_a_copy(store: Store, path: Path, mon
         "DROP TABLE turns",
         "ALTER TABLE turns2 RENAME TO turns",
     )
-    monkeypatch.setattr(schema, "MIGRATIONS", (rebuilt, ("ALTER TABLE videos ADD COLUMN mood TEXT",)))
-    monkeypatch.setattr(schema, "SCHEMA", 3)
+    now = schema.SCHEMA
+    added = ("ALTER TABLE videos ADD COLUMN mood TEXT",)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, rebuilt, added))
+    monkeypatch.setattr(schema, "SCHEMA", now + 2)
     with Store(path) as migrated:
         assert found(migrated, "hello") == ["hello"]
         assert migrated.select("SELECT mood FROM videos") == [(None,), (None,)]
-        assert migrated.select("PRAGMA user_version") == [(3,)]
+        assert migrated.select("PRAGMA user_version") == [(now + 2,)]
         assert migrated.select("PRAGMA foreign_keys") == [(1,)]
     monkeypatch.undo()
-    with Store(path.with_name("index.sqlite.v1")) as copy:
+    with Store(path.with_name(f"index.sqlite.v{now}")) as copy:
         assert found(copy, "hello") == ["hello"]
 
 
@@ -125,8 +128,8 @@ def test_a_migration_that_fails_changes_nothing(
     store.close()
     before = path.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", (("ALTER TABLE videos ADD COLUMN mood TEXT", step),))
-        patch.setattr(schema, "SCHEMA", 2)
+        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("ALTER TABLE videos ADD COLUMN mood TEXT", step)))
+        patch.setattr(schema, "SCHEMA", schema.SCHEMA + 1)
         with pytest.raises(LibraryError, match=r"index\.sqlite: .*nothing was changed"):
             Store(path)
     assert path.read_bytes() == before

@@ -24,7 +24,8 @@ def opened(option: Path | None, create: bool = False, tools: str | None = None) 
     found = settings.load(folder)
     places = {**{name: name for name in DEFAULT}, **found.tools}
     names = list(places) if tools is None else listed(tools, places, "tool")
-    with traced(found.debug), Library(folder, tools=[places[name] for name in names], create=create) as lib:
+    chosen, options = [places[name] for name in names], {"speech": found.speech}
+    with traced(found.debug), Library(folder, chosen, create, options=options) as lib:
         yield lib
         if lib.problem and not create:  # what adds tells it before
             show.console(stderr=True).print(show.safe(lib.problem))
