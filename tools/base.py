@@ -82,7 +82,7 @@ class Tool(Protocol):
     name: ClassVar[str]
     version: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]  # kinds it yields
-    needs: ClassVar[tuple[str, ...]]  # kinds that must be there before; of its own kinds it gets what others saw, if any
+    needs: ClassVar[tuple[str, ...]]  # kinds that must be there before, but for those it yields itself
     cost: ClassVar[float]  # CPU seconds per minute of video, for the estimate
     options: Mapping[str, Any]  # constructor arguments as JSON: `type(tool)(**options)` is the same tool
     digest: str | None  # digest of the model's weights, None without a model
