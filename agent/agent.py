@@ -7,7 +7,7 @@ from threading import Event as Flag
 from ..index.ingest import Cancelled
 from ..index.library import Library
 from ..index.rows import VideoRow
-from ..index.search import Scope
+from ..index.scope import Chosen, Scope
 from ..tools.errors import UsageError
 from . import question as questions
 from .actions import Actions
@@ -38,16 +38,21 @@ class Agent:
         """Each step twice, when it starts (its rows are None) and when it has ended; each sentence once it is checked;
         then the answer. Raises what `ask` raises."""
         began = time.perf_counter()
-        videos = self._videos(scope)
+        chosen, whole = self._chosen(scope), scope is None or scope.whole
         asked = questions.read(question, self.library.embedder)
-        kinds = frozenset(kind for video in videos for kind in self.library.kinds(video.id)) - {*_SHADOWS}
-        actions = Actions(self.library, videos, asked.window)
+        ids = () if whole else tuple(video.id for video in chosen.videos)
+        kinds = frozenset(self.library.kinds(*ids) - {*_SHADOWS})
+        actions = Actions(self.library, chosen, asked.window, whole)
         finder = Extractive(asked, actions, self.library.embedder, kinds)
         quotes = finder.quotes()
         yield from actions.events
         sentences: list[Sentence] = []
         citations: list[Citation] = []
         kept: list[Quote] = []
+        if (count := finder.counted(quotes)) is not None:
+            rows = [actions.cite(quote.segment, quote.span, quote.text) for quote in quotes]
+            if not faults(count, [row.number for row in rows], actions.evidence, actions.counted):
+                sentences.append(Sentence(count, tuple(range(1, len(quotes) + 1)), "ok"))
         for quote in quotes:
             if cancel and cancel.is_set():
                 raise Cancelled
@@ -56,17 +61,15 @@ class Agent:
             if faults(text, [evidence.number], actions.evidence):
                 sentences.append(Sentence("", (), "dropped"))
                 continue
-            if len(videos) > 1:
+            if len(chosen.videos) > 1:
                 name = actions.videos[quote.segment.video].name
                 text = asked.rules.frames["named"].format(name=name, sentence=text)
             kept.append(quote)
             citations.append(_citation(len(citations) + 1, quote, actions.videos[quote.segment.video]))
             sentences.append(Sentence(text, (len(citations),), "ok"))
             yield sentences[-1]
-        counted = {kind for video in videos for kind in self.library.store.counts(video.id)} - {*_SHADOWS}
-        searched = Searched(
-            len(videos), sum(self.library.complete(v.id) for v in videos), tuple(sorted(kinds)), finder.missing()
-        )
+        counted = self.library.store.there(ids or None) - {*_SHADOWS}
+        searched = Searched(len(chosen.videos), self.library.completed(*ids), tuple(sorted(kinds)), finder.missing())
         yield Answer(
             question=asked.text,
             answer=_told(joined(sentences), finder, band(kept), searched, bool(counted)),
@@ -78,16 +81,13 @@ class Agent:
             usage=Usage(seconds=round(time.perf_counter() - began, 4)),
         )
 
-    def _videos(self, scope: Scope | None) -> list[VideoRow]:
-        videos = self.library.videos()
-        if scope and scope.videos:
-            known = {video.id: video for video in videos}
-            if unknown := [id for id in scope.videos if id not in known]:
-                raise UsageError(f"no video {', '.join(unknown)} in the library; reelcue list shows them")
-            videos = [known[id] for id in dict.fromkeys(scope.videos)]
-        if not videos:
+    def _chosen(self, scope: Scope | None) -> Chosen:
+        chosen = self.library.choose(scope or Scope())
+        if not chosen.videos:
+            if chosen.undated or self.library.videos():
+                raise UsageError(f"no video was recorded then; of {chosen.undated} it is not known when they were")
             raise UsageError("the library holds no video yet; add one with: reelcue add FILE")
-        return videos
+        return chosen
 
 
 def _citation(n: int, quote: Quote, video: VideoRow) -> Citation:

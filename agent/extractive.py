@@ -12,25 +12,27 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from ..index.mentions import Mention
 from ..index.rows import Row
-from ..index.terms import words
+from ..index.terms import stems, words
 from ..tools.base import KINDS
 from ..tools.embed import Embedder
 from ..tools.text import fold, has_cjk
-from .actions import Actions
+from .actions import Actions, diverse
 from .answer import clock
-from .question import Question, stems
+from .question import Question
 from .quotes import Quote, scored, sentences, titles
 from .verify import NUMBER_WORDS
 
 MOST = 3  # quoted sentences in an answer
+MOST_VIDEOS = 10  # videos that are named where it is asked which
 STRONG = 0.5  # limits of the band on a quote's score
 WEAK = 0.36
 NEAR_BEST = 0.85  # a further quote must come this close to the best
 HINT = 0.08  # the least score of one line among many that nothing but its score speaks for
 NEAR_HINT = 0.6  # and how close it must come to the best of them
 FEW = 6  # lines in the picture that are few enough to show the first of them whatever they score
-MANY = 1000  # lines above which only those that a search finds are looked at
+MANY = 500  # screens of text, or passages, above which only those that a search finds are looked at
 HITS = 8
 TOLD = tuple(kind for kind in KINDS if kind not in ("text", "shot", "quality"))  # kinds that tell what goes on
 _NUMBER = re.compile(rf"\d|\b(?:{'|'.join(sorted(NUMBER_WORDS - {'one'}))})\b|[一二三四五六七八九十百千万]")
@@ -44,6 +46,7 @@ class Extractive:
 
     def __init__(self, question: Question, actions: Actions, embedder: Embedder | None, kinds: frozenset[str]) -> None:
         self.question, self.actions, self._embedder, self._kinds = question, actions, embedder, kinds
+        self._moments: dict[str, list[Mention]] = {}  # all that was counted, by video
 
     def quotes(self) -> list[Quote]:
         """The quotes to answer with, best first; none where the timeline does not hold the answer."""
@@ -53,8 +56,25 @@ class Extractive:
             "title": self._title,
             "written": self._written,
             "when": self._when,
+            "which": self._which,
+            "often": self._often,
         }
-        return strategies.get(self.question.type, self._looked_up)()[:MOST]
+        found = strategies.get(self.question.type, self._looked_up)()
+        return found[: MOST_VIDEOS if self.question.type == "which" else MOST]
+
+    def counted(self, quotes: Sequence[Quote]) -> str | None:
+        """The sentence that says how many there are, where all were counted; it rests on the quotes that follow."""
+        if not self._moments or not quotes:
+            return None
+        frames, n = self.question.rules.frames, sum(map(len, self._moments.values()))
+        words = " ".join(self.question.terms)
+        self.actions.counted.add(str(len(quotes)))
+        if self.question.type == "often":
+            told = frames["often"].format(n=n, words=words)
+        else:
+            told = frames["which"].format(n=len(self._moments), total=len(self.actions.videos), words=words)
+        of = n if self.question.type == "often" else len(self._moments)
+        return told if len(quotes) == of else f"{told} {frames['shown'].format(n=len(quotes))}"
 
     def missing(self) -> tuple[str, ...]:
         """Kinds that a question of this type needs and that were never looked for."""
@@ -132,6 +152,22 @@ class Extractive:
             return [replace(quote, score=1.0) for quote in reversed(first.values())]
         return titles(self._text_lines()) or self._summary()
 
+    def _which(self) -> list[Quote]:
+        """A moment of each video that holds all words of the question, most moments first; else the best by meaning."""
+        self._moments = self.actions.count(" ".join(self.question.terms))
+        most = sorted(self._moments.values(), key=len, reverse=True)
+        if most:
+            return [Quote(one[0].segment, one[0].rows, 1.0, 1.0) for one in most]
+        best: dict[str, Quote] = {}
+        for quote in self._looked_up():
+            best.setdefault(quote.segment.video, quote)
+        return list(best.values())
+
+    def _often(self) -> list[Quote]:
+        self._moments = self.actions.count(" ".join(self.question.terms))
+        every = (mention for moments in self._moments.values() for mention in moments)
+        return [Quote(one.segment, one.rows, 1.0, 1.0) for one in every]
+
     def _summary(self) -> list[Quote]:
         """A sentence of each of the most central passages, in order of time; headings where nothing is told."""
         if set(self.question.terms) - self.question.rules.wholes:  # a summary of one topic
@@ -142,7 +178,7 @@ class Extractive:
                 passages.setdefault(quote.segment.n, []).append(quote)
         if not passages:
             return titles(self._text_lines())
-        chosen = _diverse(list(passages), self.actions.vectors(list(passages)))
+        chosen = _spread(list(passages), self.actions.vectors(list(passages)))
         rest = MOST - len(chosen)  # a video of one or two passages gives more than one sentence of each
         quotes = [quote for n in chosen for quote in passages[n][: 1 + rest]]
         return sorted(quotes[:MOST], key=lambda quote: quote.span)
@@ -157,13 +193,14 @@ class Extractive:
         return [quote for hit in hits for quote in sentences(hit, self.actions.rows_of(hit))]
 
     def _told(self, kinds: Sequence[str]) -> list[Quote]:
-        """All that is told in the window, by video and time."""
-        rows = groupby(self.actions.timeline(kinds), key=lambda pair: pair[0])
+        """All that is told in the window, by video and time; of very many passages, those of a few central videos."""
+        videos = self.actions.central(MOST) if self.actions.many(kinds, 10 * MANY) else None
+        rows = groupby(self.actions.timeline(kinds, videos), key=lambda pair: pair[0])
         return [quote for segment, pairs in rows for quote in sentences(segment, [row for _, row in pairs])]
 
     def _text_lines(self) -> list[Quote]:
         """Every line of text in the picture, by video and time; of very many, those that a search finds."""
-        if self.actions.count("text") > MANY:
+        if self.actions.many(["text"], MANY):
             return sorted(self._candidates(["text"]), key=lambda quote: (quote.segment.n, quote.span))
         return [Quote(segment, (row,)) for segment, row in self.actions.timeline(["text"])]
 
@@ -235,18 +272,8 @@ def _in_places(row: Row, places: frozenset[str], facts: Mapping[str, object]) ->
     return all(inside[place] for place in places)
 
 
-def _diverse(numbers: Sequence[int], vectors: NDArray[np.float32] | None) -> list[int]:
-    """Up to MOST segments that are central and unlike each other (MMR, Carbonell and Goldstein 1998).
-
-    `vectors` is (numbers, dimensions); without it they are spread evenly.
-    """
+def _spread(numbers: Sequence[int], vectors: NDArray[np.float32] | None) -> list[int]:
+    """Up to MOST segments that are central and unlike each other; without vectors they are spread evenly."""
     if vectors is None or len(numbers) <= MOST:
         return list(numbers[:: 1 + (len(numbers) - 1) // MOST])
-    central = np.vecdot(vectors, vectors.mean(axis=0))  # (n,)
-    chosen = [int(np.argmax(central))]
-    while len(chosen) < MOST:
-        alike = np.max([np.vecdot(vectors, vectors[i]) for i in chosen], axis=0)
-        gain = 0.7 * central - 0.3 * alike
-        gain[chosen] = -np.inf
-        chosen.append(int(np.argmax(gain)))
-    return [numbers[i] for i in chosen]
+    return [numbers[i] for i in diverse(vectors, MOST)]

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -126,21 +126,3 @@ def _terms(text: str, book: Rules) -> tuple[str, ...]:
         return tuple(dict.fromkeys(words(low)))
     found = [w for w in words(low) if w not in book.stop]
     return tuple(dict.fromkeys(found))
-
-
-def stems(terms: Iterable[str]) -> frozenset[str]:
-    return frozenset(stem(term) for term in terms)
-
-
-def stem(word: str) -> str:
-    """A light English stemmer (after Harman 1991, the S stemmer, with -ed and -ing): enough to compare two words."""
-    w = word.casefold().removesuffix("'s").removesuffix("’s")
-    if len(w) > 4 and w.endswith("ies"):
-        return w[:-3] + "y"
-    for ending, least in (("ing", 6), ("ed", 5), ("es", 5), ("s", 4)):
-        if len(w) >= least and w.endswith(ending) and not w.endswith("ss"):
-            cut = w[: -len(ending)]
-            if ending in ("ing", "ed") and len(cut) > 3 and cut[-1] == cut[-2]:
-                cut = cut[:-1]
-            return cut.removesuffix("e")
-    return w.removesuffix("e") if len(w) > 4 else w

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..index.rows import Row, Segment
-from ..index.terms import words
+from ..index.terms import stem, stems, words
 from ..tools.base import Span
 from ..tools.embed import Embedder
 from ..tools.text import has_cjk
-from .question import Question, stem, stems
+from .question import Question
 
 LONGEST = 600  # words that are compared by meaning for one answer: about 50 ms
 WORDS_WEIGHT = 0.6  # of words beside meaning (cosine) in a score

@@ -5,7 +5,7 @@ in the cited rows (a time: within the cited span). A sentence that fails is drop
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from ..tools.text import fold
 from .answer import Evidence
@@ -28,8 +28,11 @@ def marks(text: str) -> tuple[str, tuple[int, ...]]:
     return _MARK.sub("", text).strip(), tuple(dict.fromkeys(int(n) for n in _MARK.findall(text)))
 
 
-def faults(text: str, cited: Sequence[int], evidence: Mapping[int, Evidence]) -> list[str]:
-    """Why the sentence may not be released: empty when it may."""
+def faults(
+    text: str, cited: Sequence[int], evidence: Mapping[int, Evidence], counted: Set[str] = frozenset()
+) -> list[str]:
+    """Why the sentence may not be released: empty when it may. `counted` are numbers that code has counted in all that
+    was asked about, so that a sentence may say them of its rows."""
     unknown = [n for n in cited if n not in evidence]
     if unknown:
         return [f"there is no evidence {', '.join(f'e{n}' for n in unknown)}"]
@@ -47,7 +50,8 @@ def faults(text: str, cited: Sequence[int], evidence: Mapping[int, Evidence]) ->
         if not any(row.span.start <= float(place[1]) <= row.span.end for row in rows):
             found.append(f"the place {place[0]} is not in the cited rows")
     rest = _PLACE.sub(" ", rest)
-    found += [f"the number {n} is not in the cited rows" for n in _numbers(rest) if f" {fold(n)} " not in known]
+    numbers = [n for n in _numbers(rest) if n not in counted]
+    found += [f"the number {n} is not in the cited rows" for n in numbers if f" {fold(n)} " not in known]
     found += [f"the name {n} is not in the cited rows" for n in _NAME.findall(rest) if fold(n) not in known]
     return found
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from ..agent.agent import Agent
 from ..index.library import Library
-from ..index.search import Scope
+from ..index.scope import Scope
 from ..tools.base import FrameTool, Observation, Tool
 from ..tools.errors import ToolUnavailable, UsageError
 from ..tools.registry import make

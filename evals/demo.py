@@ -10,7 +10,7 @@ from ..agent.agent import Agent
 from ..agent.answer import Answer, Usage
 from ..index.ingest import Event
 from ..index.library import Library
-from ..index.search import Scope
+from ..index.scope import Scope
 from ..tools.errors import LibraryError, VideoError
 from .base import QAFile, Question, read
 from .run import Asker

@@ -14,7 +14,7 @@ from ..index.files import place
 from ..index.ingest import Event
 from ..index.library import Added, Library
 from ..index.rows import JobRow, fingerprint
-from ..index.search import Scope
+from ..index.scope import Scope
 from ..tools.embed import Embedder
 from ..tools.errors import ReelcueError, UsageError
 from ..tools.text import line

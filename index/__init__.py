@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from .ingest import Cancelled, Event
     from .library import Added, Library
     from .rows import Segment
-    from .search import Hit, Scope
+    from .scope import Scope
+    from .search import Hit
 
 _PLACES = {
     "Added": "library",
@@ -16,7 +17,7 @@ _PLACES = {
     "Event": "ingest",
     "Hit": "search",
     "Library": "library",
-    "Scope": "search",
+    "Scope": "scope",
     "Segment": "rows",
 }
 __all__ = ["Added", "Cancelled", "Event", "Hit", "Library", "Scope", "Segment"]

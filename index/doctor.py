@@ -14,7 +14,7 @@ from ..tools.errors import ReelcueError, ToolUnavailable
 from ..tools.text import line
 from .files import offline
 from .schema import SCHEMA
-from .search import Scope
+from .scope import Scope
 from .terms import phrases
 
 if TYPE_CHECKING:

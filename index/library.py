@@ -20,9 +20,11 @@ from ..tools.text import fold, line
 from .files import expand, is_timeline, offline, place
 from .ingest import Cancelled, Event, Ingest
 from .intake import Intake, Work
+from .mentions import Mention, mentions
 from .recorded import parse
 from .rows import JobRow, Row, Segment, VideoRow
-from .search import Hit, Scope, Searcher
+from .scope import Chosen, Scope, choose
+from .search import Hit, Searcher
 from .store import Store
 from .timelines import add_timelines
 
@@ -247,8 +249,37 @@ class Library:
         within: Mapping[str, Span] | None = None,
         k: int = 10,
     ) -> list[Hit]:
-        """The moments that a query is about, best first; fewer than k, or none, where nothing fits."""
-        return self._searcher.search(query, (scope.videos or None) if scope else None, kinds, within, k)
+        """The moments that a query is about, best first; fewer than k, or none, where nothing fits.
+
+        `within` limits the time in the videos it names. Raises UsageError for a scope without a video.
+        """
+        if scope is None or scope == Scope(scope.videos):  # no row has to be read to know which are meant
+            return self._searcher.search(query, (scope and scope.videos) or None, kinds, within, k)
+        chosen = self.choose(scope)
+        spans = {**chosen.within, **(within or {})}
+        return self._searcher.search(query, [row.id for row in chosen.videos], kinds, spans, k)
+
+    def mentions(
+        self,
+        query: str,
+        *,
+        scope: Scope | None = None,
+        kinds: Iterable[str] | None = None,
+        within: Mapping[str, Span] | None = None,
+    ) -> Iterator[Mention]:
+        """Every moment that holds the words of a query, by video and time. Raises UsageError like `search`."""
+        chosen = None if scope is None or scope.whole else self.choose(scope)
+        videos = None if chosen is None else [row.id for row in chosen.videos]
+        spans = {**(chosen.within if chosen else {}), **(within or {})}
+        return mentions(self.store, query, videos, kinds, spans)
+
+    def by_video(self, query: str, hits: Sequence[Hit]) -> list[tuple[str, list[Hit]]]:
+        """The hits of a search by video, the likeliest video first."""
+        return self._searcher.by_video(query, hits)
+
+    def choose(self, scope: Scope) -> Chosen:
+        """The videos of a scope. Raises UsageError where there is none."""
+        return choose(scope, self.store.videos())
 
     def rows(self, video: str, kinds: Iterable[str] | None = None, span: Span | None = None) -> list[Row]:
         """What was observed in a video, in order of time."""
@@ -260,15 +291,13 @@ class Library:
     def jobs(self, video: str) -> list[JobRow]:
         return self.store.jobs(video)
 
-    def kinds(self, video: str) -> set[str]:
-        """Kinds that were looked for in a video by a finished job, whether or not something was found."""
-        done = self.store.jobs(video, "done")
-        return {kind for job in done for kind in self.store.provided(job)} | set(self.store.counts(video))
+    def kinds(self, *videos: str) -> set[str]:
+        """Kinds that were looked for in any of these videos, or of all, whether or not something was found."""
+        return self.store.looked_for(videos or None)
 
-    def complete(self, video: str) -> bool:
-        """Whether every job of a video is done."""
-        jobs = self.store.jobs(video)
-        return bool(jobs) and all(job.state == "done" for job in jobs)
+    def completed(self, *videos: str) -> int:
+        """Of these videos, or of all, those of which every job is done."""
+        return self.store.completed(videos or None)
 
 
 def _announce(ingest: Ingest, works: Sequence[Work], on_event: Callable[[Event], None]) -> None:

@@ -13,21 +13,17 @@ from ..tools.text import clean
 from . import columns
 from .rows import JobRow, JobSpec, Row, Segment, State, Turn, VideoRow
 from .schema import BLOCK
-from .terms import phrases
 
 Vectors = tuple[NDArray[np.int64], NDArray[np.float32]]
 
-# A phrase in more than this share of the segments says little and costs much (318 ms against 30 at 100,000 segments);
-# in a small library it costs nothing and every word counts.
-_COMMON, _SMALL = 0.1, 2000
+Outline = tuple[int, str, float, float, str | None, float | None, int]
+
+_RANGES = 16  # videos that are looked through one by one; of more, all are looked through at once
 _PAGE = 8192  # vectors read at a time, so that reading all of them needs little more memory than they do
 
 
 class Reads(ABC):
     """The reading half of a Store. `select` is all it needs from the database."""
-
-    def __init__(self) -> None:
-        self._frequent: tuple[int, int, dict[str, int]] = (-1, 0, {})  # changes, segments, segments by phrase
 
     @abstractmethod
     def select(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -73,6 +69,37 @@ class Reads(ABC):
         where, values = _where(("video = ?", video))
         return dict(self.select(f"SELECT kind, count(*) FROM observations {where} GROUP BY kind ORDER BY kind", values))
 
+    def there(self, videos: Iterable[str] | None = None) -> set[str]:
+        """Kinds of which something was observed."""
+        where, values = _where(("id IN (SELECT value FROM json_each(?))", _array(videos)))
+        kind = "SELECT 1 FROM observations o WHERE o.video = v.id AND o.kind = k.value"
+        listing = (
+            f"SELECT DISTINCT k.value FROM (SELECT id FROM videos {where}) v, json_each(?) k WHERE EXISTS ({kind})"
+        )
+        return {kind for (kind,) in self.select(listing, (*values, json.dumps(KINDS)))}
+
+    def looked_for(self, videos: Iterable[str] | None = None) -> set[str]:
+        """Kinds that some finished job was to find, whether or not there was any, and those that are there."""
+        wanted = None if videos is None else list(videos)
+        where, values = _where(("state = ?", "done"), ("video IN (SELECT value FROM json_each(?))", _array(wanted)))
+        lists = (json.loads(kinds) for (kinds,) in self.select(f"SELECT DISTINCT kinds FROM jobs {where}", values))
+        return {kind for kinds in lists if len(kinds) < len(KINDS) for kind in kinds} | self.there(wanted)
+
+    def completed(self, videos: Iterable[str] | None = None) -> int:
+        """Videos of which every job is done."""
+        where, values = _where(("video IN (SELECT value FROM json_each(?))", _array(videos)))
+        states = f"SELECT 1 FROM jobs {where} GROUP BY video HAVING sum(state != 'done') = 0"
+        return int(self.select(f"SELECT count(*) FROM ({states})", values)[0][0])
+
+    def exceeds(self, limit: int, kinds: Iterable[str], videos: Iterable[str] | None = None) -> bool:
+        """Whether there are more segments of these kinds than that."""
+        where, values = _where(
+            ("video IN (SELECT value FROM json_each(?))", _array(videos)),
+            ("kind IN (SELECT value FROM json_each(?))", _array(kinds)),
+        )
+        counting = f"SELECT count(*) FROM (SELECT 1 FROM segments {where} LIMIT ?)"
+        return int(self.select(counting, (*values, limit + 1))[0][0]) > limit
+
     def rows(self, video: str, kinds: Iterable[str] | None = None, span: Span | None = None) -> list[Row]:
         """Observations of a video in order of time, those that overlap `span`.
 
@@ -117,41 +144,43 @@ class Reads(ABC):
         found = self.select(f"SELECT {columns.SEGMENT} FROM segments {where}", values)
         return {row[-1]: columns.to_segment(row) for row in found}
 
-    def outline(self, videos: Iterable[str] | None = None) -> list[tuple[int, str, str, float, float]]:
-        """(number, video, kind, start, end) of segments, by video, kind and start: a quick look without the text."""
-        where, values = _where(("video IN (SELECT value FROM json_each(?))", _array(videos)))
-        listing = f"SELECT n, video, kind, start, end FROM segments {where} ORDER BY video, kind, start"
-        return [(n, video, kind, start, end) for n, video, kind, start, end in self.select(listing, values)]
-
-    def match(
-        self, query: str, videos: Iterable[str] | None = None, kinds: Iterable[str] | None = None, limit: int = 200
-    ) -> list[tuple[int, float]]:
-        """Segments that hold words of `query`, any text at all: (number, BM25), best and largest first.
-
-        BM25 of SQLite FTS5 over the whole library: the rarity of a word is that in all videos, not in those asked for.
-        """
-        wanted = self._rare(phrases(query))
-        if not wanted:
-            return []
-        joined = "" if kinds is None else "JOIN segments ON segments.n = segments_fts.rowid"
+    def outline(self, videos: Iterable[str] | None = None, numbers: Iterable[int] | None = None) -> list[Outline]:
+        """(number, kind, start, end, language, confidence, rough) of segments: a quick look without the text."""
         where, values = _where(
-            ("segments_fts MATCH ?", " OR ".join(wanted)),
-            ("segments.kind IN (SELECT value FROM json_each(?))", _array(kinds)),
+            ("video IN (SELECT value FROM json_each(?))", _array(videos)),
+            ("n IN (SELECT value FROM json_each(?))", _array(numbers)),
         )
-        if videos is not None:
-            blocks = self._blocks(videos)
-            if len(blocks) == 1:
-                where += " AND segments_fts.rowid BETWEEN ? AND ?"
-                values += [blocks[0] << BLOCK, _last(blocks[0])]
-            else:
-                where += f" AND (segments_fts.rowid >> {BLOCK}) IN (SELECT value FROM json_each(?))"
-                values.append(_array(blocks))
-        statement = f"SELECT segments_fts.rowid, -rank FROM segments_fts {joined} {where} ORDER BY rank LIMIT ?"
-        return [(n, score) for n, score in self.select(statement, (*values, limit))]
+        return self.select(f"SELECT n, kind, start, end, language, score, rough FROM segments {where}", values)
+
+    def holding(self, phrase: str, blocks: Sequence[int] | None = None, limit: int | None = None) -> NDArray[np.int64]:
+        """Numbers of segments that hold an FTS5 phrase (`terms.phrases`), ascending, at most `limit`; of all videos, or
+        of those that have these numbers."""
+        asked = "SELECT rowid FROM segments_fts WHERE segments_fts MATCH ?"
+        if blocks is None or len(blocks) > _RANGES:
+            found = self.select(f"{asked} LIMIT ?", (phrase, -1 if limit is None else limit))
+            numbers = np.array([n for (n,) in found], np.int64)
+            return numbers if blocks is None else numbers[np.isin(numbers >> BLOCK, blocks)]
+        ranged = f"{asked} AND rowid BETWEEN ? AND ?"
+        found = [row for block in sorted(blocks) for row in self.select(ranged, (phrase, block << BLOCK, _last(block)))]
+        return np.array([n for (n,) in found[:limit]], np.int64)
+
+    def blocks(self, videos: Iterable[str]) -> dict[str, int]:
+        """The numbers of videos; those of their segments begin with them (see `schema.BLOCK`)."""
+        listing = "SELECT id, n FROM videos WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(self.select(listing, (_array(videos),)))
+
+    def numbers(self, ids: Iterable[str]) -> list[int]:
+        """Numbers of the segments that have these ids; ids that are gone are left out."""
+        listing = "SELECT n FROM segments WHERE id IN (SELECT value FROM json_each(?))"
+        return [n for (n,) in self.select(listing, (_array(ids),))]
+
+    def segment_count(self) -> int:
+        return int(self.select("SELECT count(*) FROM segments")[0][0])
 
     def vectors(self, space: str, videos: Iterable[str] | None = None) -> Vectors:
         """Segment numbers, ascending, and their unit vectors in `space`: int64 (n,) and float32 (n, dimensions)."""
-        ranges = [(0, 2**63 - 1)] if videos is None else [(b << BLOCK, _last(b)) for b in self._blocks(videos)]
+        blocks = None if videos is None else sorted(self.blocks(videos).values())
+        ranges = [(0, 2**63 - 1)] if blocks is None else [(block << BLOCK, _last(block)) for block in blocks]
         page = "SELECT segment, blob FROM vectors WHERE space = ? AND segment BETWEEN ? AND ? ORDER BY segment LIMIT ?"
         numbers: list[int] = []
         parts: list[NDArray[np.float32]] = []
@@ -162,9 +191,20 @@ class Reads(ABC):
                 first = found[-1][0] + 1
         return np.array(numbers, np.int64), np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
-    def video_vectors(self, space: str) -> tuple[list[str], NDArray[np.float32]]:
-        """Ids of videos and their unit vectors in `space`: float32 (n, dimensions)."""
-        found = self.select("SELECT video, blob FROM video_vectors WHERE space = ? ORDER BY video", (space,))
+    def vectors_by_n(self, space: str, numbers: Iterable[int]) -> Vectors:
+        """The same, of segments by their numbers; those without a vector are left out."""
+        listing = "SELECT segment, blob FROM vectors WHERE space = ? AND segment IN (SELECT value FROM json_each(?))"
+        found = self.select(f"{listing} ORDER BY segment", (space, _array(numbers)))
+        return np.array([n for n, _ in found], np.int64), columns.to_vectors([blob for _, blob in found])
+
+    def pending(self, space: str) -> list[int]:
+        """Numbers of segments whose vectors the vector index does not hold yet."""
+        return [n for (n,) in self.select("SELECT segment FROM pending WHERE space = ? ORDER BY segment", (space,))]
+
+    def video_vectors(self, space: str, videos: Iterable[str]) -> tuple[list[str], NDArray[np.float32]]:
+        """Ids of those of the videos that have one, and their unit vectors in `space`: float32 (n, dimensions)."""
+        listing = "SELECT video, blob FROM video_vectors WHERE space = ? AND video IN (SELECT value FROM json_each(?))"
+        found = self.select(f"{listing} ORDER BY video", (space, _array(videos)))
         return [id for id, _ in found], columns.to_vectors([blob for _, blob in found])
 
     def without_vector(self, space: str, limit: int = 1000) -> list[Segment]:
@@ -178,24 +218,6 @@ class Reads(ABC):
         listing = "SELECT n, conversation, question, answer, created FROM turns WHERE conversation = ? ORDER BY n"
         found = self.select(listing, (clean(conversation),))
         return [Turn(n, name, question, json.loads(answer), created) for n, name, question, answer, created in found]
-
-    def _blocks(self, videos: Iterable[str]) -> list[int]:
-        listing = "SELECT n FROM videos WHERE id IN (SELECT value FROM json_each(?)) ORDER BY n"
-        return [n for (n,) in self.select(listing, (_array(videos),))]
-
-    def _rare(self, wanted: list[str]) -> list[str]:
-        """Of `wanted` what is not too common, or the rarest when nothing would be left."""
-        version = self.changes()
-        if self._frequent[0] != version:
-            self._frequent = (version, self.select("SELECT count(*) FROM segments")[0][0], {})
-        _, total, known = self._frequent
-        if total <= _SMALL or not wanted:
-            return wanted
-        for phrase in wanted:
-            if phrase not in known:
-                counting = "SELECT count(*) FROM segments_fts WHERE segments_fts MATCH ?"
-                known[phrase] = self.select(counting, (phrase,))[0][0]
-        return [phrase for phrase in wanted if known[phrase] <= total * _COMMON] or [min(wanted, key=known.__getitem__)]
 
 
 def _where(*conditions: tuple[str, Any]) -> tuple[str, list[Any]]:

@@ -89,6 +89,9 @@ CREATE TABLE segments (
     rough INTEGER NOT NULL DEFAULT 0
 )"""
 
+# Covers `Reads.outline`: all that a search needs of a segment before it is among the best.
+_OUTLINE = "CREATE INDEX segments_time ON segments (video, kind, start, end, language, score, rough)"
+
 _VECTORS = """
 CREATE TABLE vectors (
     n INTEGER PRIMARY KEY,
@@ -167,7 +170,7 @@ DDL = (
     "CREATE INDEX observations_time ON observations (video, kind, start)",
     "CREATE INDEX observations_job ON observations (job)",
     _SEGMENTS,
-    "CREATE INDEX segments_time ON segments (video, kind, start, end)",  # covers `Store.outline`
+    _OUTLINE,
     "CREATE INDEX segments_job ON segments (job)",
     _VECTORS,
     _PENDING,
@@ -189,6 +192,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (  # 1 to 2: what a recogniser thinks of its words; what the vector index lacks, in a table of its own
         "ALTER TABLE segments ADD COLUMN score REAL",
         "ALTER TABLE segments ADD COLUMN rough INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX segments_time",
+        _OUTLINE,
         _PENDING,
         "INSERT INTO pending (segment, space) SELECT segment, space FROM vectors",
         "DROP INDEX vectors_pending",

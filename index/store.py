@@ -49,7 +49,6 @@ class Store(Reads):
     """
 
     def __init__(self, path: Path, create: bool = False) -> None:
-        super().__init__()
         self.path = path
         self._pid = os.getpid()
         self._idle: list[sqlite3.Connection] = []

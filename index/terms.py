@@ -7,6 +7,7 @@ two or more and a prefix finds any single character.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from ..tools.text import CJK, clean
 
@@ -52,6 +53,24 @@ def phrases(query: str) -> list[str]:
 def words(text: str) -> list[str]:
     """The words of a text, folded; runs of Chinese, Japanese or Korean as overlapping pairs of characters."""
     return [word for piece in _pieces(_fold(text)) for word in (_pairs(piece) or [piece])]
+
+
+def stems(terms: Iterable[str]) -> frozenset[str]:
+    return frozenset(stem(term) for term in terms)
+
+
+def stem(word: str) -> str:
+    """A light English stemmer (after Harman 1991, the S stemmer, with -ed and -ing): enough to compare two words."""
+    w = word.casefold().removesuffix("'s").removesuffix("’s")
+    if len(w) > 4 and w.endswith("ies"):
+        return w[:-3] + "y"
+    for ending, least in (("ing", 6), ("ed", 5), ("es", 5), ("s", 4)):
+        if len(w) >= least and w.endswith(ending) and not w.endswith("ss"):
+            cut = w[: -len(ending)]
+            if ending in ("ing", "ed") and len(cut) > 3 and cut[-1] == cut[-2]:
+                cut = cut[:-1]
+            return cut.removesuffix("e")
+    return w.removesuffix("e") if len(w) > 4 else w
 
 
 def _fold(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from reelcue.index.rows import JobRow, JobSpec, Segment, VideoRow
 from reelcue.index.store import Store
+from reelcue.index.terms import phrases
 from reelcue.tools.base import Observation, Span
 
 A, B = "a" * 16, "b" * 16
@@ -54,10 +55,11 @@ def tell(store: Store, *texts: str, video: str = A, wanted: JobSpec | None = Non
     return job
 
 
-def found(store: Store, query: str, videos: list[str] | None = None, kinds: list[str] | None = None) -> list[str]:
-    numbers = [n for n, _ in store.match(query, videos, kinds)]
-    segments = store.segments_by_n(numbers)
-    return [segments[n].text for n in numbers if n in segments]
+def found(store: Store, query: str, videos: list[str] | None = None) -> list[str]:
+    """Texts of the segments that hold a word of the query."""
+    blocks = None if videos is None else list(store.blocks(videos).values())
+    numbers = {int(n) for phrase in phrases(query) for n in store.holding(phrase, blocks)}
+    return [segment.text for _, segment in sorted(store.segments_by_n(numbers).items())]
 
 
 def contents(path: Path) -> dict[str, int]:

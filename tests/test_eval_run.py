@@ -15,7 +15,7 @@ from reelcue.evals.records import Record
 from reelcue.evals.run import OnEvent, Report, measure, run
 from reelcue.index.library import Added
 from reelcue.index.rows import JobRow
-from reelcue.index.search import Scope
+from reelcue.index.scope import Scope
 from reelcue.tools.base import Span
 from reelcue.tools.errors import ModelError, UsageError
 

@@ -217,11 +217,11 @@ class TestBrokenTools:
             assert states(lib) == {"scan": "done", "subtitles": "done", "plates": "failed"}
             assert [(e.tool, e.message) for e in events if e.what == "failed"] == [("plates", message)]
             assert [job.error for job in lib.store.jobs(state="failed")] == [message]
-            assert not lib.complete(added.video or "")
+            assert not lib.completed(added.video or "")
             plates.act = lambda *_: None
             (again,) = lib.add([talk])
             assert (again.state, again.error, again.rows["tag"]) == ("updated", None, 2)
-            assert lib.complete(again.video or "")
+            assert lib.completed(again.video or "")
 
     def test_leave_what_an_earlier_run_found(self, tmp_path: Path, talk: Path) -> None:
         plates = Plates()

@@ -80,7 +80,7 @@ class TestAdding:
         assert (row.facts["width"], row.facts["height"], row.facts["streams"]) == (320, 192, {"video": 1})
         assert row.facts["problems"] == []
         assert lib.search("budget")[0].segment.text == "The budget is forty million."
-        assert lib.kinds(added.video) == {"speech"} and lib.complete(added.video)
+        assert lib.kinds(added.video) == {"speech"} and lib.completed(added.video)
         assert [event.what for event in events if event.what != "progress"] == ["note", "hash", "start", "done"]
 
     def test_that_is_turned_has_the_size_it_is_shown_in(self, lib: Library, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from reelcue.agent.question import read, rules, stem
+from reelcue.agent.question import read, rules
+from reelcue.index.terms import stem
 from reelcue.tools.errors import UsageError
 
 

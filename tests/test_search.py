@@ -10,7 +10,8 @@ from clips import Pictures, every, write
 
 from reelcue.index import library as libraries
 from reelcue.index.library import Library
-from reelcue.index.search import CUT_OFF, Hit, Scope
+from reelcue.index.scope import Scope
+from reelcue.index.search import CUT_OFF, Hit
 from reelcue.tools.base import Span
 from reelcue.tools.embed import load_minilm
 from reelcue.tools.errors import ToolUnavailable, UsageError
@@ -178,4 +179,4 @@ class TestCache:
             other.__dict__["embedder"] = None
             other.add([timeline(tmp_path / "c.jsonl", "zoo.mp4", "Giraffes live here.")])
         (hit,) = lib.search("giraffes")
-        assert hit.why == "words 1.00, meaning 0.00"
+        assert hit.why == "words 1.00"

@@ -68,7 +68,8 @@ def test_rows_and_segments_come_back(store: Store) -> None:
     assert kept == replace(segment, n=kept.n, observations=(speech.n,))
     assert kept.id == segment.id
     assert store.segments([B]) == store.segments(kinds=["text"]) == store.segments(span=Span(0.5, 9)) == []
-    assert store.outline([A]) == [(kept.n, A, "speech", 0.0, 0.5)]
+    assert store.outline([A]) == store.outline(numbers=[kept.n, 999])
+    assert store.outline() == [(kept.n, "speech", 0.0, 0.5, "en", None, 0)]
     assert store.counts() == store.counts(A) == {"shot": 1, "speech": 1}
     (done,) = store.jobs(A)
     assert (done.state, done.rows, done.seconds, done.key) == ("done", 2, 2.5, spec().key)
@@ -100,10 +101,10 @@ def test_vectors_are_kept_at_length_one(store: Store) -> None:
     assert store.vectors("other")[1].shape == (0, 0)
     assert [segment.n for segment in store.without_vector("m")] == [ns[2]]
     store.put_video_vector("m", A, np.array([0, 5.0]))
-    ids, means = store.video_vectors("m")
+    ids, means = store.video_vectors("m", [A, B])
     assert (ids, means.tolist()) == ([A], [[0, 1]])
     store.put_video_vector("m", A, np.zeros(1))
-    assert store.video_vectors("m")[0] == []
+    assert store.video_vectors("m", [A, B])[0] == []
 
 
 def test_vectors_of_different_lengths_are_refused(store: Store) -> None:

@@ -171,7 +171,7 @@ def test_another_user_reads_a_library_that_is_not_theirs(store: Store, path: Pat
             except OSError:  # a namespace that maps no other user
                 sys.exit("no other user here")
         with Store(folder / "index.sqlite") as store:
-            print(store.readonly, len(store.match("hello")))
+            print(store.readonly, len(store.holding("hello")))
     """
     ran = script(code, str(path.parent))
     path.parent.chmod(0o755)
@@ -231,9 +231,9 @@ def test_another_process_reads_while_this_one_writes(store: Store, path: Path) -
         from pathlib import Path
         from reelcue.index.store import Store
         with Store(Path(sys.argv[1])) as store:
-            print(len(store.match("hello")), len(store.match("later")), flush=True)
+            print(len(store.holding("hello")), len(store.holding("later")), flush=True)
             sys.stdin.readline()
-            print(len(store.match("later")), flush=True)
+            print(len(store.holding("later")), flush=True)
     """
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:

@@ -226,4 +226,4 @@ class TestWithoutMedia:
             with pytest.raises(KeyboardInterrupt):
                 lib.add([path])
         added = lib.add([path])[0]
-        assert added.rows == {"speech": 1} and lib.complete(added.video or "")
+        assert added.rows == {"speech": 1} and lib.completed(added.video or "")

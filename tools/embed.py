@@ -69,6 +69,10 @@ class Embedder:
         vectors[order] = np.concatenate(parts)
         return vectors
 
+    def knows(self, language: str | None) -> bool:
+        """Whether the model was made for texts in a language (BCP 47); for what nobody knows it may be tried."""
+        return language is None or language.partition("-")[0] in LANGUAGES
+
     def _query(self, text: str) -> "NDArray[np.float32]":
         """(dimensions,) of one text; remembered, as a question is compared with several things. Read-only."""
         vector: NDArray[np.float32] = self([text])[0]

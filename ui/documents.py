@@ -1,8 +1,10 @@
 """What programs read: the JSON of each command. Fields are only ever added."""
 
+import csv
 import json
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..index.files import offline
@@ -10,6 +12,7 @@ from ..tools.text import HARMFUL, clean
 
 if TYPE_CHECKING:
     from ..index.library import Added
+    from ..index.mentions import Mention
     from ..index.rows import JobRow, Row, VideoRow
     from ..index.search import Hit
 
@@ -35,6 +38,37 @@ def hit(found: "Hit", videos: Mapping[str, "VideoRow"]) -> dict[str, Any]:
         "video": segment.video, "name": videos[segment.video].name, "start": round(segment.span.start, 3),
         "end": round(segment.span.end, 3), "kind": segment.kind, "text": segment.text, "score": round(found.score, 4),
     }  # fmt: skip
+
+
+def group(id: str, hits: Sequence["Hit"], videos: Mapping[str, "VideoRow"]) -> dict[str, Any]:
+    return {"video": id, "name": videos[id].name, "hits": len(hits), "score": round(hits[0].score, 4)}
+
+
+def mention(found: "Mention", videos: Mapping[str, "VideoRow"]) -> dict[str, Any]:
+    segment, span = found.segment, found.span
+    return {
+        "video": segment.video, "name": videos[segment.video].name, "start": round(span.start, 3),
+        "end": round(span.end, 3), "kind": segment.kind, "text": found.text,
+    }  # fmt: skip
+
+
+def mentions(query: str, found: Sequence["Mention"], videos: Mapping[str, "VideoRow"]) -> dict[str, Any]:
+    """All of them, and how many there are in how many of the videos that were looked through."""
+    counts = Counter(one.segment.video for one in found)
+    return {
+        "query": query, "hits": [mention(one, videos) for one in found], "total": len(found),
+        "videos": [{"video": id, "name": videos[id].name, "hits": n} for id, n in counts.items()],
+        "searched": len(videos),
+    }  # fmt: skip
+
+
+def table(found: Iterable["Mention"], videos: Mapping[str, "VideoRow"]) -> None:
+    """Comma-separated values on stdout, a line for each as it is found."""
+    names = ("video", "name", "start", "end", "kind", "text")
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer.writeheader()
+    for one in found:
+        writer.writerow(mention(one, videos))
 
 
 def video(row: "VideoRow") -> dict[str, Any]:

@@ -18,6 +18,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 VideosOption = Annotated[
     list[str] | None, typer.Option("--video", metavar="ID|NAME|PATH", help="Only this video; may be repeated.")
 ]
+InOption = Annotated[
+    str | None, typer.Option("--in", metavar="FOLDER|SOURCE", help="Only videos of this folder or source.")
+]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Only what was recorded from it on: 2026-11-21T22:00.")
+]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only what was recorded before it.")]
 KindsOption = Annotated[
     str | None, typer.Option("--kind", metavar="KIND,...", help=f"Only these kinds, of: {', '.join(KINDS)}.")
 ]

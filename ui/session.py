@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..agent import settings
 from ..index.files import offline, place, stamp
 from ..index.library import Added, Library
-from ..index.search import Scope
+from ..index.scope import Scope, named
 from ..tools.base import KINDS
 from ..tools.errors import UsageError, VideoError
 from ..tools.registry import DEFAULT
@@ -50,8 +51,10 @@ def add(lib: Library, paths: Sequence[Path], **options: Any) -> list[Added]:
         return lib.add(paths, on_event=on_event, cancel=cancel, **options)
 
 
-def scope(lib: Library, names: Sequence[str], adding: bool = False) -> Scope:
-    """The videos that are named; with `adding`, files that the library does not know are added first."""
+def scope(
+    lib: Library, names: Sequence[str], place: str | None, since: str | None, until: str | None, adding: bool = False
+) -> Scope:
+    """What is meant by these options; with `adding`, files that are named and not known are added first."""
     found: list[str] = []
     for name in names:
         if adding and Path(name).exists() and not _known(lib, Path(name)):
@@ -62,7 +65,14 @@ def scope(lib: Library, names: Sequence[str], adding: bool = False) -> Scope:
                 told = f"{line(row.name)}: its file is gone or another one now; this is what was indexed of {row.id}"
                 show.console(stderr=True).print(show.safe(told))
             found.append(row.id)
-    return Scope(videos=tuple(dict.fromkeys(found)))
+    inside = named(place) if place else Scope()
+    meant = replace(inside, videos=tuple(dict.fromkeys(found)), since=since, until=until)
+    if undated := lib.choose(meant).undated if since or until else 0:
+        told = (
+            f"{undated} videos are left out: it is not known when they were recorded (reelcue add --recorded-at TIME)"
+        )
+        show.console(stderr=True).print(show.safe(told))
+    return meant
 
 
 def _added(lib: Library, path: Path) -> list[str]:

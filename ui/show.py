@@ -1,5 +1,6 @@
 """What people read in a terminal. Text from videos and file names is printed as it is: no markup, no escapes."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ..tools.text import line
 if TYPE_CHECKING:
     from ..index.doctor import Finding
     from ..index.library import Added
+    from ..index.mentions import Mention
     from ..index.rows import JobRow, Row, VideoRow
     from ..index.search import Hit
 
@@ -69,8 +71,9 @@ def answer(out: Console, found: Answer, units: Mapping[str, str] = MappingProxyT
     out.print(safe(cost(found.usage), "dim"))
 
 
-def hits(out: Console, found: Sequence["Hit"], videos: Mapping[str, "VideoRow"]) -> None:
-    if not found:
+def hits(out: Console, groups: Sequence[tuple[str, Sequence["Hit"]]], videos: Mapping[str, "VideoRow"]) -> None:
+    """By video, the likeliest first; in each the best moments first."""
+    if not groups:
         out.print("nothing found")
         return
 
@@ -79,7 +82,21 @@ def hits(out: Console, found: Sequence["Hit"], videos: Mapping[str, "VideoRow"])
         when = period(segment.span.start, segment.span.end, video.unit)
         return safe(video.name), when, segment.kind, f"{hit.score:.2f}", safe(segment.text)
 
-    _table(out, ("video", "time", "kind", "score", "text"), map(cells, found))
+    _table(out, ("video", "time", "kind", "score", "text"), (cells(hit) for _, found in groups for hit in found))
+
+
+def mentions(out: Console, found: Iterable["Mention"], videos: Mapping[str, "VideoRow"]) -> None:
+    """Every moment in a line, then how many there are in how many videos."""
+    counts = Counter[str]()
+
+    def cells(mention: "Mention") -> Sequence[str | Text]:
+        video = videos[mention.segment.video]
+        counts[video.id] += 1
+        when = period(mention.span.start, mention.span.end, video.unit)
+        return safe(video.name), when, mention.segment.kind, safe(mention.text)
+
+    _table(out, ("video", "time", "kind", "text"), map(cells, found))
+    out.print(f"{counts.total()} moments in {len(counts)} of {len(videos)} videos")
 
 
 def videos(out: Console, found: Sequence["VideoRow"]) -> None:
@@ -204,10 +221,9 @@ def _citation(citation: Citation, unit: str) -> Text:
 
 def _searched(searched: Searched) -> str:
     videos = f"{searched.videos} video{'' if searched.videos == 1 else 's'}"
-    unfinished = searched.videos - searched.complete
     parts = [f"searched {videos}: {', '.join(searched.kinds) or 'nothing indexed yet'}"]
-    if unfinished:
-        parts.append(f"{unfinished} not fully indexed")
+    if searched.complete < searched.videos:
+        parts.append(f"{searched.complete} of {videos} fully indexed")
     if searched.missing:
         parts.append(f"not looked for: {', '.join(searched.missing)}")
     return "; ".join(parts)
