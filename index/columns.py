@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -118,11 +118,19 @@ def from_vectors(matrix: ArrayLike, count: int) -> list[bytes]:
     return [row.tobytes() for row in (rows / np.where(norms > 0, norms, 1)).astype("<f4")]
 
 
-def to_vectors(blobs: Sequence[bytes]) -> NDArray[np.float32]:
-    """The inverse, (len(blobs), dimensions), without a copy per row. Raises LibraryError where lengths differ."""
-    if len({len(blob) for blob in blobs}) > 1:
-        raise LibraryError("vectors of one space differ in length: the library is damaged; add its videos to a new one")
-    return np.frombuffer(b"".join(blobs), "<f4").astype(np.float32, copy=False).reshape(len(blobs), -1 if blobs else 0)
+def to_vectors(blobs: Iterable[bytes]) -> NDArray[np.float32]:
+    """The inverse, (number of blobs, dimensions), with no more memory than that takes. Raises LibraryError where their
+    lengths differ."""
+    joined, size = bytearray(), 0
+    for blob in blobs:
+        size = size or len(blob)
+        if len(blob) != size:
+            raise LibraryError("vectors of one space differ in length: the library is damaged; run reelcue reindex")
+        joined += blob
+    return np.frombuffer(joined, "<f4").astype(np.float32, copy=False).reshape(-1, size // 4) if size else _NONE
+
+
+_NONE = np.empty((0, 0), np.float32)
 
 
 def _compact(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -183,19 +183,22 @@ class Reads(ABC):
         ranges = [(0, 2**63 - 1)] if blocks is None else [(block << BLOCK, _last(block)) for block in blocks]
         page = "SELECT segment, blob FROM vectors WHERE space = ? AND segment BETWEEN ? AND ? ORDER BY segment LIMIT ?"
         numbers: list[int] = []
-        parts: list[NDArray[np.float32]] = []
-        for first, last in ranges:
-            while found := self.select(page, (space, first, last, _PAGE)):
-                numbers.extend(n for n, _ in found)
-                parts.append(columns.to_vectors([blob for _, blob in found]))
-                first = found[-1][0] + 1
-        return np.array(numbers, np.int64), np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+        def blobs() -> Iterator[bytes]:
+            for first, last in ranges:
+                while found := self.select(page, (space, first, last, _PAGE)):
+                    numbers.extend(n for n, _ in found)
+                    yield from (blob for _, blob in found)
+                    first = found[-1][0] + 1
+
+        vectors = columns.to_vectors(blobs())
+        return np.array(numbers, np.int64), vectors
 
     def vectors_by_n(self, space: str, numbers: Iterable[int]) -> Vectors:
         """The same, of segments by their numbers; those without a vector are left out."""
         listing = "SELECT segment, blob FROM vectors WHERE space = ? AND segment IN (SELECT value FROM json_each(?))"
         found = self.select(f"{listing} ORDER BY segment", (space, _array(numbers)))
-        return np.array([n for n, _ in found], np.int64), columns.to_vectors([blob for _, blob in found])
+        return np.array([n for n, _ in found], np.int64), columns.to_vectors(blob for _, blob in found)
 
     def pending(self, space: str) -> list[int]:
         """Numbers of segments whose vectors the vector index does not hold yet."""
@@ -205,7 +208,7 @@ class Reads(ABC):
         """Ids of those of the videos that have one, and their unit vectors in `space`: float32 (n, dimensions)."""
         listing = "SELECT video, blob FROM video_vectors WHERE space = ? AND video IN (SELECT value FROM json_each(?))"
         found = self.select(f"{listing} ORDER BY video", (space, _array(videos)))
-        return [id for id, _ in found], columns.to_vectors([blob for _, blob in found])
+        return [id for id, _ in found], columns.to_vectors(blob for _, blob in found)
 
     def without_vector(self, space: str, limit: int = 1000) -> list[Segment]:
         """Segments that have no vector in `space` yet, lowest numbers first."""
