@@ -29,7 +29,9 @@ LINES, FUNCTION_LINES = 400, 60
 
 # Where a library may be imported at all; a later part adds its line here. In LAZY ones only inside functions.
 PLACES = {
+    "Stemmer": ("evals/retrieval.py",),
     "av": ("tools/video.py", "evals/clips.py"),
+    "bm25s": ("evals/retrieval.py",),
     "chromadb": (),
     "cv2": ("tools/*.py", "evals/material.py"),
     "faster_whisper": (),
@@ -53,7 +55,10 @@ PLACES = {
     "typer": ("ui/*.py",),
 }  # fmt: skip
 TYPES_ONLY = {"av": ("tools/frame.py",), "onnx": ("tools/bert.py",)}
-LAZY = ("onnx", "onnxruntime", "rapidocr", "safetensors", "tokenizers", "torch", "transformers", "gradio", "chromadb")
+LAZY = (
+    *("onnx", "onnxruntime", "rapidocr", "safetensors", "tokenizers", "torch", "transformers", "gradio", "chromadb"),
+    *("bm25s", "Stemmer"),
+)
 NOWHERE = ("pickle", "marshal", "shelve", "dill")
 NEVER_CALLED = ("eval", "exec", "compile", "__import__", "print", "breakpoint")
 

@@ -166,6 +166,34 @@ def eval_run(
         show.report(show.console(), report.to_dict())
 
 
+@eval_app.command("retrieval")
+def eval_retrieval(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Timelines with questions, JSON lines.")],
+    json: JsonOption = False,
+) -> None:
+    """Score the search by time, beside plain BM25.
+
+    Each line of a file is a timeline, {"video", "unit", "timeline": [{"start", "end", "text"}], "qa": [{"question",
+    "spans": [[start, end]]}]}. Each question is asked within its own timeline; hit@1, hit@5 and MRR are those of the
+    first row that overlaps a gold span. Needs the extra eval.
+
+    \b
+    Example:
+      reelcue eval retrieval corpus.jsonl
+    """
+    from ..evals import retrieval
+    from . import documents, show
+
+    err = show.console(stderr=True)
+    with traced(settings.load().debug):
+        results = [one.to_dict() for one in retrieval.run(files, lambda said: err.print(show.safe(said)))]
+    mean = sum(one["relative"] for one in results) / len(results)
+    if json:
+        documents.write({"results": results, "mean_relative": mean})
+    else:
+        show.retrieval(show.console(), results, mean)
+
+
 def main() -> None:
     lenient()
     app(prog_name="reelcue")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +202,22 @@ def report(out: Console, found: Mapping[str, Any]) -> None:
         out.print(safe(problem))
     counts = f"{found['skipped']} skipped because their video is missing, {found['reused']} from an earlier run"
     out.print(f"{found['total']} questions, {counts}")
+
+
+def retrieval(out: Console, results: Sequence[Mapping[str, Any]], mean: float) -> None:
+    """Both systems by corpus, what was left out of both, and the mean gain."""
+
+    def cells(one: Mapping[str, Any]) -> Sequence[str | Text]:
+        both = (f"{one['bm25'][part]:.3f} / {one['ours'][part]:.3f}" for part in ("hit1", "hit5", "mrr"))
+        gain = f"{one['gain']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
+        return safe(Path(one["file"]).name), str(one["questions"]), *both, gain, f"{100 * one['relative']:+.1f} %"
+
+    _table(out, ("corpus", "n", "hit@1", "hit@5", "MRR", "gain [95 %]", "relative"), map(cells, results))
+    for one in results:
+        left = ", ".join(f"{n} {reason}" for reason, n in one["left_out"].items())
+        if left:
+            out.print(safe(f"{Path(one['file']).name}: left out: {left}"))
+    out.print(safe(f"BM25 over single rows / reelcue; mean relative gain of MRR {100 * mean:+.1f} %"))
 
 
 def length(row: "VideoRow") -> str:
