@@ -13,7 +13,7 @@ from .answer import Evidence
 _MARK = re.compile(r"\s*\[e(\d+)\]")
 _CLOCK = re.compile(r"\b(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?\b")
 _PLACE = re.compile(r"#(\d+(?:\.\d+)?)")  # in a timeline that counts turns or sentences, not seconds
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"[A-Za-z]*\d+(?:[.,]\d+)*[A-Za-z]*")  # 1886, 1,200, 1080p
 _NAME = re.compile(r"(?<![.!?:“\"'(]\s)(?<![“\"'(])(?<=\s)[A-Z][\w’'-]+(?:\s+[A-Z][\w’'-]+)*")
 _QUOTE = re.compile(r"“([^“”]*(?:“[^“”]*”[^“”]*)*)”")
 _SLACK = 1.0  # seconds: times are written to the whole second

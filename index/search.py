@@ -31,6 +31,7 @@ WORDS_WEIGHT = 0.3  # of words beside meaning
 TEXT_WEIGHT = 0.5  # of words in text in the picture: names and numbers mean little
 CUT_OFF = 0.2  # a segment below this score has nothing to do with the query, be it the best of a hundred
 RISE = 0.05  # by which that limit rises with each tenfold of segments: the best of many unrelated ones scores higher
+HELD = 0.5  # coverage from which it does not rise: that much of a query is held by no chance
 PRIOR = 0.25  # of a video's own vector beside its best hit, in the order of videos
 LONGEST = 2000  # characters of a query
 _MOST_WORDS = 24  # phrases of a query that are looked up
@@ -185,7 +186,7 @@ class Searcher:
             w = np.where(table.kinds == KINDS.index("text"), TEXT_WEIGHT, WORDS_WEIGHT)
             scores = np.where(table.dense, (cosine + w * coverage) / (1 + w), coverage)
         scores = np.where(allowed, scores * table.trust, -1.0)
-        at = np.flatnonzero(scores >= cut_off(among))
+        at = np.flatnonzero(scores >= np.where(coverage >= HELD, CUT_OFF, cut_off(among)))
         at = at[np.argsort(-scores[at], kind="stable")[:k]]
         segments = self._store.segments_by_n(map(int, table.numbers[at]))
         return [

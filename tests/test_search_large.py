@@ -109,6 +109,11 @@ class TestCutOff:
         assert cut_off(0) == cut_off(1) == cut_off(100) == pytest.approx(0.2)
         assert cut_off(10_000) == pytest.approx(0.3)
 
+    def test_does_not_keep_back_what_holds_the_words(self, lib: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(search, "RISE", 0.5)
+        assert lib.search("somebody mends a thing") == []
+        assert lib.search("umbrellas", k=1)[0].segment.text.endswith("umbrellas.")
+
     def test_keeps_what_has_nothing_to_do_with_the_library(self, lib: Library) -> None:
         assert lib.search("enzyme kinetics of mitochondria") == []
 
