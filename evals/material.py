@@ -3,13 +3,19 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 from random import Random
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ..index.rows import JobSpec, Segment, VideoRow
+from ..index.store import Store
+from ..tools.base import Observation, Span
+from ..tools.embed import SPACE
 
 Pixels = NDArray[np.uint8]
 
@@ -135,6 +141,56 @@ def slides(count: int) -> list[Slide]:
         Slide(f"{n + 1}. The {noun(random)} of {name(random)}", [sentence(random) for _ in range(random.randint(4, 6))])
         for n in range(count)
     ]
+
+
+PASSAGE = 100  # words of a passage in a large library
+WORDS = 60_000  # different words there
+_VIDEO = 500  # passages of each of its videos
+_DIMENSIONS = 384
+
+
+@cache
+def _language() -> tuple[list[str], list[float]]:
+    """Words made of syllables, and how often each is used, added up: by Zipf's law, as in a language."""
+    random = Random(0)
+    words = list(dict.fromkeys("".join(random.choices(_SYLLABLES, k=random.randint(2, 4))) for _ in range(WORDS)))
+    return words, list(accumulate(1 / (rank + 2.7) for rank in range(len(words))))
+
+
+def passage(random: Random, words: int = PASSAGE) -> str:
+    known, often = _language()
+    return " ".join(random.choices(known, cum_weights=often, k=words))
+
+
+def query(random: Random) -> str:
+    """Two to six words of that language."""
+    return passage(random, random.randint(2, 6))
+
+
+def library(folder: Path, segments: int) -> Path:
+    """A library of so many passages of speech, with vectors that are as near to each other in a video as they are in
+    talks, and made up. Returns `folder`."""
+    random, rng = Random(0), np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    with Store(folder / "index.sqlite", create=True) as store:
+        for n in range(-(-segments // _VIDEO)):
+            id = f"{n:016x}"
+            store.put_video(VideoRow(id, id * 8, f"talk {n}.mp4", None, 0, 0, 40.0 * _VIDEO))
+            job = store.queue(JobSpec(id, "replay", "1", kinds=("speech",)))
+            store.start(job)
+            seen = [
+                Observation("replay", "speech", Span(40 * i, 40 * i + 39), passage(random))
+                for i in range(min(_VIDEO, segments - n * _VIDEO))
+            ]
+            rows = (
+                Segment(id, "speech", "replay", o.span, o.text, "en", observations=(i,)) for i, o in enumerate(seen)
+            )
+            store.commit(job, seen, list(rows))
+            numbers = [segment.n for segment in store.segments([id])]
+            vectors = rng.standard_normal((len(numbers), _DIMENSIONS)) + 0.7 * rng.standard_normal(_DIMENSIONS)
+            store.put_vectors(SPACE, numbers, vectors)
+            store.put_video_vector(SPACE, id, vectors.mean(axis=0))
+    return folder
 
 
 def timeline(path: Path, name: str, segments: int, seed: int = 0) -> Path:

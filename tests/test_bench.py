@@ -10,20 +10,23 @@ from random import Random
 
 import pytest
 
-from reelcue.evals import bench, clips, material
+from reelcue.evals import bench, bench_ingest, bench_search, clips, material, measure
+from reelcue.index.library import Library
 from reelcue.tools.base import Observation, Span
 from reelcue.tools.errors import UsageError
 from reelcue.tools.replay import read
 from reelcue.tools.video import Video
 
-TINY = bench.Size(footage=2, slides=2, hold=2, segments=30, videos=2, queries=8, questions=8, rounds=1)
+TINY = measure.Size(
+    footage=2, slides=2, hold=2, segments=30, videos=2, queries=8, questions=8, rounds=1, libraries=(40,)
+)
 
 
 def quiet(message: str) -> None:
     pass
 
 
-def finite(result: bench.Result) -> bool:
+def finite(result: measure.Result) -> bool:
     return all(math.isfinite(value) and value > 0 for value in (result.min, result.median, result.max))
 
 
@@ -38,7 +41,7 @@ def finite(result: bench.Result) -> bool:
     ],
 )
 def test_a_figure_is_judged_by_its_median(limits: dict[str, float], bar: str | None, holds: bool) -> None:
-    result = bench.Result.of("a.b", "something", "x", [9.0, 2.0, 1.0], **limits, part=3)
+    result = measure.Result.of("a.b", "something", "x", [9.0, 2.0, 1.0], **limits, part=3)
     assert (result.min, result.median, result.max, result.bar, result.holds) == (1.0, 2.0, 9.0, bar, holds)
     assert result.to_dict() == {
         "name": "a.b", "what": "something", "unit": "x", "min": 1.0, "median": 2.0, "max": 9.0, "bar": bar,
@@ -53,7 +56,7 @@ def test_works_are_measured_in_turns() -> None:
     def work(name: str) -> Callable[[], object]:
         return lambda: done.extend(name * (2 if name == "b" else 1))
 
-    spent = bench.in_turns({"a": work("a"), "b": work("b")}, 3, told.append, clock=lambda: float(len(done)))
+    spent = measure.in_turns({"a": work("a"), "b": work("b")}, 3, told.append, clock=lambda: float(len(done)))
     assert "".join(done) == "abbabbabb"
     assert spent == {"a": [1.0] * 3, "b": [2.0] * 3}
     assert told == [1, 2, 3]
@@ -98,12 +101,12 @@ def test_words_count_only_while_their_slide_is_shown() -> None:
         Observation("ocr", "text", Span(0, 10), "one TWO"),
         Observation("ocr", "text", Span(0, 10), "four"),
     ]
-    assert bench._words_read(deck, seen, 10) == 0.5
+    assert bench_ingest._words_read(deck, seen, 10) == 0.5
 
 
 def test_ingest_bench(tmp_path: Path) -> None:
     told: list[str] = []
-    footage, slides = bench.ingest(tmp_path, TINY, told.append)
+    footage, slides = bench_ingest.ingest(tmp_path, TINY, told.append)
     assert finite(footage) and finite(slides)
     assert footage.detail["shots"] == {"true": 1, "found": 1}
     assert slides.detail["keyframes"] == 2
@@ -112,11 +115,27 @@ def test_ingest_bench(tmp_path: Path) -> None:
 
 
 def test_search_bench(tmp_path: Path) -> None:
-    results = list(bench.search(tmp_path, TINY, quiet))
+    results = list(bench_search.search(tmp_path, TINY, quiet))
     assert [result.name for result in results] == ["search.1", "answer.1", "search.2", "answer.2"]
     assert all(finite(result) for result in results)
     assert [result.bar for result in results] == ["<= 5", "<= 100", None, None]
     assert 20 <= results[0].detail["segments"] <= 40
+
+
+def test_library_bench(tmp_path: Path) -> None:
+    (result,) = bench_search.library(tmp_path, replace(TINY, libraries=(40,)), quiet)
+    assert finite(result) and result.name == "library.40" and result.bar is None
+    with Library(tmp_path / "40", tools=()) as lib:
+        assert len(lib.store.outline()) == lib.store.segment_count() == 40
+        words = lib.segments(lib.videos()[0].id)[3].text.split()
+        assert len(words) == material.PASSAGE
+        assert lib.search(" ".join(words[:6]), k=1)
+
+
+def test_embed_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_search, "TEXTS", 4)
+    (result,) = bench_search.embed(tmp_path, TINY, quiet)
+    assert finite(result) and (result.bar, result.detail["texts"]) == (">= 40", 4)
 
 
 def test_start_bench(tmp_path: Path) -> None:
@@ -133,5 +152,5 @@ def test_run_picks_a_bench_and_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     assert [result.name for result in results] == ["start.help"]
     assert len(results[0].detail["rounds"]) == 2
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UsageError, match="no bench 'all'; there are ingest, search, start"):
+    with pytest.raises(UsageError, match="no bench 'all'; there are ingest, search, library, embed, start"):
         bench.run("all", quick=True)

@@ -84,7 +84,9 @@ app.command("doctor")(looking.doctor)
 
 @app.command()
 def bench(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="ingest, search or start. Default: all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Which one, such as search. Default: all.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less material and fewer rounds: rougher numbers.")] = False,
     json: JsonOption = False,
 ) -> None:
