@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 from ..agent.agent import Agent
 from ..index.library import Library
