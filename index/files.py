@@ -1,8 +1,10 @@
 """Which files are meant, and which content they hold."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -15,26 +17,62 @@ from .rows import VideoRow
 _PIECE = 1 << 20
 
 
-def expand(paths: Iterable[Path], but: Path) -> Iterator[Path]:
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A folder that was not looked into, and why; `lost` tells whether what is in it was not seen elsewhere."""
+
+    path: Path
+    why: str
+    lost: bool
+
+
+def expand(paths: Iterable[Path], but: Path) -> Iterator[Path | Skipped]:
     """The files that are meant, each once: named ones as they are, folders with all media below them, but not `but`.
 
     A file that is named is tried whatever it is called. A folder without media stands for itself, so that somebody
-    hears of it.
+    hears of it. Links to folders are followed, each folder once.
     """
     seen: set[Path] = set()
     for path in paths:
-        for file in list(_below(path, but.resolve())) or [path]:
-            if (known := place(file)) not in seen:
+        for found in list(_below(path, but.resolve())) or [path]:
+            known = place(found) if isinstance(found, Path) else found.path
+            if known not in seen:
                 seen.add(known)
-                yield known
+                yield known if isinstance(found, Path) else found
 
 
-def _below(folder: Path, but: Path) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder) if stamp(folder) else ():
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and (Path(here) / f).resolve() != but)
-        for name in sorted(files):
-            if Path(name).suffix.lower() in MEDIA and not name.startswith("."):
-                yield Path(here) / name
+def _below(folder: Path, but: Path) -> Iterator[Path | Skipped]:
+    """Names in order, files before folders, and what lies behind links last."""
+    seen: set[tuple[int, int] | None] = {None}
+    links = deque([folder] if stamp(folder) else [])
+    while links:
+        top, refused = links.popleft(), list[OSError]()
+        if top != folder and (_identity(top) in seen or place(folder).resolve().is_relative_to(top.resolve())):
+            yield Skipped(top, "leads to a folder that is looked through already", lost=False)
+            continue
+        for here, folders, files in os.walk(top, onerror=refused.append):
+            if (identity := _identity(here)) in seen:
+                folders.clear()
+                continue
+            seen.add(identity)
+            inside = [Path(here, name) for name in sorted(folders) if not name.startswith(".")]
+            links += [path for path in inside if path.is_symlink() and path.resolve() != but]
+            folders[:] = [path.name for path in inside if not path.is_symlink() and path.resolve() != but]
+            for name in sorted(files):
+                if Path(name).suffix.lower() in MEDIA and not name.startswith("."):
+                    yield Path(here, name)
+        for error in refused:
+            if Path(error.filename).is_dir():
+                yield Skipped(Path(error.filename), f"cannot be read ({error.strerror}); check its permissions", True)
+
+
+def _identity(folder: Path | str) -> tuple[int, int] | None:
+    """What tells a folder from all others by whichever path; None for one that has gone."""
+    try:
+        about = Path(folder).stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 def place(path: Path | str) -> Path:

@@ -1,7 +1,7 @@
 """Which video a file is: new, known, moved, a copy of another, or one that took its place; and its row."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,53 +9,53 @@ from typing import Any
 
 from ..tools.base import FrameTool, Tool
 from ..tools.errors import VideoError
-from ..tools.text import clean, line
+from ..tools.text import line
 from ..tools.video import Video
 from .files import digest, offline, stamp
+from .known import KnownVideo
 from .recorded import learn
-from .rows import VideoRow
+from .rows import JobRow, JobSpec, VideoRow
 from .store import Store
 
 
 @dataclass
 class Work:
-    """One video in the hands of an ingest: the file that was named, its row and tools, and what became of it."""
+    """One video in the hands of an ingest: the file that was named, its row and tools, and what became of it.
+
+    `done` holds its finished jobs, `todo` the tools that remain to run.
+    """
 
     path: Path
     row: VideoRow
     video: Video
     tools: Sequence[Tool | FrameTool]
+    done: Sequence[JobRow] = ()
+    todo: list[Tool | FrameTool] = field(default_factory=list)
     new: bool = False
     ran: int = 0
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def current(self, spec: JobSpec) -> JobRow | None:
+        """The finished job that did the work of `spec`, by whichever version of its tool."""
+        wanted = spec.work
+        return next((job for job in reversed(self.done) if job.work == wanted), None)
+
     def noted(self, tool: str, problems: Sequence[str]) -> None:
         """Puts what a run of a tool found wrong with the file into the row, in place of what an earlier run found."""
         facts = self.row.facts
         before: Mapping[str, Sequence[str]] = facts.get("noted", {})
-        now = {**before, tool: list(problems)}
         own = [p for p in facts.get("problems", ()) if not any(p in told for told in before.values())]
+        now = {**before, tool: [p for p in problems if p not in own]}
         told = list(dict.fromkeys([*own, *(p for found in now.values() for p in found)]))
         self.row = replace(self.row, facts={**facts, "problems": told, "noted": {t: p for t, p in now.items() if p}})
 
 
-class KnownVideo(Video):
-    """A video that was measured before. The file is opened when more is asked for than its place and its length."""
-
-    def __init__(self, path: Path, folder: Path, row: VideoRow) -> None:
-        self.path, self.folder, self.id = path, folder, row.id
-        self.name, self.duration = clean(path.name), row.duration
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        super().__init__(self.path, self.folder, self.id)
-        return super().__getattribute__(name)
-
-
 class Intake:
-    """Finds out which videos files are, and brings their rows up to date."""
+    """Finds out which videos files are, and brings their rows up to date.
+
+    `sparing` names tools that look less thoroughly than they might: what they found before, more thoroughly, stays.
+    """
 
     def __init__(
         self,
@@ -65,10 +65,12 @@ class Intake:
         recorded_at: str | None,
         source: str | None,
         refresh: Sequence[str],
+        sparing: Container[str],
         hashed: Callable[[Path, float], None],
     ) -> None:
         self._store, self._media, self._tools = store, media, tools
-        self._recorded_at, self._source, self._refresh, self._hashed = recorded_at, source, refresh, hashed
+        self.recorded_at, self.source = recorded_at, source
+        self._refresh, self._sparing, self._hashed = refresh, sparing, hashed
 
     def open(self, file: Path) -> Work:
         """Raises VideoError for what is no video."""
@@ -104,15 +106,17 @@ class Intake:
             notes += self._replaced(row, here)
         if row != old:
             self._store.put_video(row)
-        return Work(file, row, KnownVideo(place, self._media / row.id, row), self._chosen(row.id, notes), notes=notes)
+        done = self._store.jobs(row.id, "done")
+        tools = [tool for tool in self._tools for tool in self._choice(tool, done, notes)]
+        return Work(file, row, KnownVideo(place, self._media / row.id, row.id, row.duration), tools, done, notes=notes)
 
     def _described(self, row: VideoRow, file: Path, tags: Mapping[str, str]) -> VideoRow:
         """With its source and the time it was recorded; what is known already gives way to the options alone."""
-        learnt = learn(self._recorded_at, row.name, tags)
-        if row.recorded_at and not self._recorded_at:
+        learnt = learn(self.recorded_at, row.name, tags)
+        if row.recorded_at and not self.recorded_at:
             learnt = row.recorded_at, row.recorded_from or "option"
         at, origin = learnt or (None, None)
-        source = self._source or row.source or line(file.parent.name) or None
+        source = self.source or row.source or line(file.parent.name) or None
         return replace(row, source=source, recorded_at=at, recorded_from=origin)
 
     def _replaced(self, row: VideoRow, here: Sequence[VideoRow]) -> list[str]:
@@ -122,24 +126,24 @@ class Intake:
             self._store.put_video(replace(other, size=-1))
         return [f"another file was here before; it stays, offline, until reelcue remove {other.id}" for other in gone]
 
-    def _chosen(self, video: str, notes: list[str]) -> list[Tool | FrameTool]:
-        """The tools, for a known video: subtitles that were named for it once go on being used.
+    def _choice(self, tool: Tool | FrameTool, done: Sequence[JobRow], notes: list[str]) -> Iterator[Tool | FrameTool]:
+        """The tool as it is used for a video of which these jobs are done.
 
-        When their file has gone, what was read from it stays; refreshing the tool goes back to the files beside the
-        video.
+        Subtitles that were named for it once go on being used. When their file has gone, what was read from it stays;
+        refreshing the tool goes back to the files beside the video. A sparing tool gives way to one that was not.
         """
-        return [tool for tool in self._tools for tool in self._choice(tool, video, notes)]
-
-    def _choice(self, tool: Tool | FrameTool, video: str, notes: list[str]) -> Iterator[Tool | FrameTool]:
-        jobs = self._store.jobs(video, "done") if tool.options.get("files") == [] else []
-        named = [job.options for job in jobs if job.tool == tool.name and job.options.get("files")]
-        options = named[-1] if named else None
-        if options is None or tool.name in self._refresh:
+        runs = [job for job in done if job.tool == tool.name and job.span is None]
+        if tool.name in self._sparing and runs and runs[-1].options != tool.options:
+            with suppress(Exception):  # options that this version of the tool no longer has
+                yield type(tool)(**runs[-1].options)
+            return
+        named = [job.options for job in runs if job.options.get("files")] if tool.options.get("files") == [] else []
+        if not named or tool.name in self._refresh:
             yield tool
-        elif all(Path(file).is_file() for file in options["files"]):
-            yield type(tool)(**options)
+        elif all(Path(file).is_file() for file in named[-1]["files"]):
+            yield type(tool)(**named[-1])
         else:
-            told = ", ".join(line(file) for file in options["files"])
+            told = ", ".join(line(file) for file in named[-1]["files"])
             notes.append(f"{tool.name}: what was read from {told} stays, though that file has gone")
 
 

@@ -3,46 +3,31 @@
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Event as Flag
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from ..tools.base import FrameTool, Span, Tool
 from ..tools.embed import Embedder, load_minilm
-from ..tools.errors import LibraryError, ReelcueError, ToolUnavailable, UsageError
-from ..tools.registry import DEFAULT, make
+from ..tools.errors import LibraryError, ToolUnavailable, UsageError
+from ..tools.registry import DEFAULT, LEVELS, make
 from ..tools.text import fold, line
+from .adding import Added, add
 from .files import expand, is_timeline, offline, place
 from .ingest import Cancelled, Event, Ingest
-from .intake import Intake, Work
+from .intake import Intake
 from .mentions import Mention, mentions
 from .recorded import parse
 from .rows import JobRow, Row, Segment, VideoRow
 from .scope import Chosen, Scope, choose
 from .search import Hit, Searcher
 from .store import Store
-from .timelines import add_timelines
 
-State = Literal["added", "known", "updated", "failed"]
-_LONG = 60.0  # CPU seconds of work from which an estimate is told before
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of one file: failed with an error, or added, updated or known already; notes are for people."""
-
-    path: Path
-    state: State
-    video: str | None
-    name: str
-    error: str | None = None
-    rows: Mapping[str, int] = field(default_factory=dict)
-    notes: Sequence[str] = ()
+__all__ = ["Added", "Library"]
 
 
 class Library:
@@ -95,6 +80,8 @@ class Library:
         self,
         paths: Iterable[Path | str],
         *,
+        level: str = "standard",
+        jobs: int = 1,
         subtitles: Path | str | None = None,
         recorded_at: str | None = None,
         source: str | None = None,
@@ -104,19 +91,22 @@ class Library:
     ) -> list[Added]:
         """Adds files and folders, and finishes what an earlier call did not. One result per file; none of them raises.
 
-        `subtitles` is a file for the one video that is named, used from then on; `refresh` names tools to run again.
-        Waits while another process adds. Raises UsageError, ToolUnavailable and LibraryError before anything is done,
-        Cancelled (a KeyboardInterrupt) once `cancel` is set.
+        `level` is one of registry.LEVELS: a sparing one takes nothing away that another found. `jobs` is how many
+        processes work. `subtitles` is a file for the one video that is named, used from then on; `refresh` names tools
+        to run again. Waits while another process adds. Raises UsageError, ToolUnavailable and LibraryError before
+        anything is done, Cancelled (a KeyboardInterrupt) once `cancel` is set.
         """
         named = [paths] if isinstance(paths, str | Path) else paths
-        files = list(expand((Path(path) for path in named), self.path))
-        if subtitles is not None and (len(files) != 1 or is_timeline(files[0])):
-            raise UsageError(f"--subtitles belongs to one video, not to {len(files)} files; add that video alone")
+        found = list(expand((Path(path) for path in named), self.path))
+        if subtitles is not None and (len(found) != 1 or any(is_timeline(f) for f in found if isinstance(f, Path))):
+            raise UsageError(f"--subtitles belongs to one video, not to {len(found)} files; add that video alone")
         if recorded_at is not None:
             parse(recorded_at)
-        tools = self._made(subtitles, refresh)
+        if jobs < 1:
+            raise UsageError(f"videos are added by 1 process or more, not by {jobs}")
+        tools = self._made(level, subtitles, refresh)
         with self._locked(on_event, cancel):
-            ingest = Ingest(self.store, self.embedder, on_event, cancel, refresh)
+            ingest = Ingest(self.store, self.embedder, on_event, cancel, refresh, jobs)
             if self.problem:
                 on_event(Event("note", message=self.problem))
 
@@ -124,26 +114,9 @@ class Library:
                 ingest.stop()
                 on_event(Event("hash", file, fraction=fraction))
 
-            intake = Intake(self.store, self.path / "media", tools, recorded_at, source, refresh, hashed)
-            results: dict[Path, list[Added]] = {}
-            works: list[Work] = []
-            for file in files:
-                ingest.stop()
-                try:
-                    if is_timeline(file):
-                        timelines = add_timelines(self.store, ingest, file, recorded_at, source)
-                        results[file] = [self._told(file, row, state) for row, state in timelines]
-                    else:
-                        works.append(intake.open(file))
-                except LibraryError:
-                    raise
-                except ReelcueError as error:
-                    results[file] = [Added(file, "failed", None, line(file.name), str(error))]
-                    on_event(Event("failed", file, message=str(error)))
-            _announce(ingest, works, on_event)
-            ingest.run(works)
-            results |= {work.path: [self._outcome(work)] for work in works}
-        return [added for file in files for added in results[file]]
+            media, sparing = self.path / "media", LEVELS[level]
+            intake = Intake(self.store, media, tools, recorded_at, source, refresh, sparing, hashed)
+            return add(self.store, ingest, intake, found, jobs, on_event)
 
     def remove(self, video: str) -> None:
         """Forgets a video, by its id, and deletes the files made from it; the video file itself stays.
@@ -155,18 +128,10 @@ class Library:
                 raise UsageError(f"no video {line(video)!r} in the library; reelcue list shows them")
             shutil.rmtree(self.folder(video), ignore_errors=True)
 
-    def _outcome(self, work: Work) -> Added:
-        state: State = "failed" if work.errors else "added" if work.new else "updated" if work.ran else "known"
-        notes = [*work.notes, *(work.video.problems if work.new or work.ran else ())]
-        return self._told(work.path, work.row, state, "; ".join(work.errors) or None, notes)
-
-    def _told(
-        self, path: Path, row: VideoRow, state: State, error: str | None = None, notes: Sequence[str] = ()
-    ) -> Added:
-        return Added(path, state, row.id, row.name, error, self.store.counts(row.id), notes)
-
-    def _made(self, subtitles: Path | str | None, refresh: Sequence[str]) -> list[Tool | FrameTool]:
-        tools = [make(tool, self._options.get(tool)) if isinstance(tool, str) else tool for tool in self._tools]
+    def _made(self, level: str, subtitles: Path | str | None, refresh: Sequence[str]) -> list[Tool | FrameTool]:
+        if level not in LEVELS:
+            raise UsageError(f"no level {line(level)!r}; there are {', '.join(LEVELS)}")
+        tools = [tool for given in self._tools for tool in self._at(LEVELS[level], given)]
         names = [tool.name for tool in tools]
         if twice := {name for name in names if names.count(name) > 1}:
             raise UsageError(f"there are several tools of the name {', '.join(sorted(twice))}; choose one of each")
@@ -178,6 +143,15 @@ class Library:
             raise UsageError("--subtitles is read by the tool subtitles, which is not among those chosen; add it")
         files = [str(place(subtitles))]
         return [type(t)(**{**t.options, "files": files}) if t.name == "subtitles" else t for t in tools]
+
+    def _at(
+        self, level: Mapping[str, Mapping[str, Any] | None], tool: str | Tool | FrameTool
+    ) -> Iterator[Tool | FrameTool]:
+        """A tool as it works at a level; none where the level leaves it out."""
+        if not isinstance(tool, str):
+            yield tool
+        elif (options := level.get(tool, {})) is not None:
+            yield make(tool, {**self._options.get(tool, {}), **options})
 
     @contextmanager
     def _locked(self, on_event: Callable[[Event], None], cancel: Flag | None) -> Iterator[None]:
@@ -298,10 +272,3 @@ class Library:
     def completed(self, *videos: str) -> int:
         """Of these videos, or of all, those of which every job is done."""
         return self.store.completed(videos or None)
-
-
-def _announce(ingest: Ingest, works: Sequence[Work], on_event: Callable[[Event], None]) -> None:
-    seconds = ingest.estimate(works)
-    if seconds >= _LONG:
-        hours = sum(work.video.duration for work in works) / 3600
-        on_event(Event("plan", message=f"{hours:.1f} h of video, about {seconds / 60:.0f} CPU minutes of work"))

@@ -69,6 +69,17 @@ class Reads(ABC):
         where, values = _where(("video = ?", video))
         return dict(self.select(f"SELECT kind, count(*) FROM observations {where} GROUP BY kind ORDER BY kind", values))
 
+    def counts_of(self, videos: Iterable[str]) -> dict[str, dict[str, int]]:
+        """The same of each of these videos; those of which nothing was observed are left out."""
+        listing = (
+            "SELECT video, kind, count(*) FROM observations WHERE video IN (SELECT value FROM json_each(?))"
+            " GROUP BY video, kind ORDER BY video, kind"
+        )
+        found: dict[str, dict[str, int]] = {}
+        for video, kind, count in self.select(listing, (_array(videos),)):
+            found.setdefault(video, {})[kind] = count
+        return found
+
     def there(self, videos: Iterable[str] | None = None) -> set[str]:
         """Kinds of which something was observed."""
         where, values = _where(("id IN (SELECT value FROM json_each(?))", _array(videos)))
@@ -210,11 +221,13 @@ class Reads(ABC):
         found = self.select(f"{listing} ORDER BY video", (space, _array(videos)))
         return [id for id, _ in found], columns.to_vectors(blob for _, blob in found)
 
-    def without_vector(self, space: str, limit: int = 1000) -> list[Segment]:
-        """Segments that have no vector in `space` yet, lowest numbers first."""
+    def without_vector(self, space: str, video: str | None = None, limit: int = 1000) -> list[Segment]:
+        """Segments, of a video or of all, that have no vector in `space` yet, lowest numbers first."""
+        block = None if video is None else self.blocks([video]).get(video, -1)
+        first, last = (0, 2**63 - 1) if block is None else (block << BLOCK, _last(block))
         without = "NOT EXISTS (SELECT 1 FROM vectors v WHERE v.segment = segments.n AND v.space = ?)"
-        listing = f"SELECT {columns.SEGMENT} FROM segments WHERE {without} ORDER BY n LIMIT ?"
-        found = self.select(listing, (space, limit))
+        listing = f"SELECT {columns.SEGMENT} FROM segments WHERE n BETWEEN ? AND ? AND {without} ORDER BY n LIMIT ?"
+        found = self.select(listing, (first, last, space, limit))
         return [columns.to_segment(row) for row in found]
 
     def turns(self, conversation: str) -> list[Turn]:

@@ -114,20 +114,27 @@ class Store(Reads):
 
         Other jobs that wait for the same (video, tool, span, question) with other options are dropped.
         """
-        redo = ("failed", "blocked", "done") if again else ("failed", "blocked")
-        with self._transaction() as db:
-            db.execute(
-                f"DELETE FROM jobs WHERE {columns.SLOT} AND key != ?"
-                " AND rows = 0 AND state IN ('queued', 'failed', 'blocked')",
-                (*columns.slot(spec), spec.key),
-            )
-            db.execute(
-                f"{columns.insert('jobs', columns.SPEC + ', state, created')}"
-                " ON CONFLICT (key) DO UPDATE SET state = 'queued', error = NULL, attempts = 0"
-                " WHERE state IN (SELECT value FROM json_each(?))",
-                (*columns.from_spec(spec), "queued", _now(), json.dumps(redo)),
-            )
+        self.queue_all([(spec, again)])
         return next(job for job in self.jobs(spec.video) if job.key == spec.key)
+
+    def queue_all(self, wanted: Sequence[tuple[JobSpec, bool]]) -> None:
+        """Queues many jobs like `queue`, all or none."""
+        if not wanted:
+            return
+        with self._transaction() as db:
+            for spec, again in wanted:
+                redo = ("failed", "blocked", "done") if again else ("failed", "blocked")
+                db.execute(
+                    f"DELETE FROM jobs WHERE {columns.SLOT} AND key != ?"
+                    " AND rows = 0 AND state IN ('queued', 'failed', 'blocked')",
+                    (*columns.slot(spec), spec.key),
+                )
+                db.execute(
+                    f"{columns.insert('jobs', columns.SPEC + ', state, created')}"
+                    " ON CONFLICT (key) DO UPDATE SET state = 'queued', error = NULL, attempts = 0"
+                    " WHERE state IN (SELECT value FROM json_each(?))",
+                    (*columns.from_spec(spec), "queued", _now(), json.dumps(redo)),
+                )
 
     def start(self, job: JobRow) -> bool:
         """Takes a queued job; false when another has taken it or it is gone."""

@@ -67,5 +67,5 @@ def _add(
     spec = JobSpec(row.id, Replay.name, Replay.version, sidecars=(row.digest,), kinds=kinds)
     if store.current(spec) is None and store.start(job := store.queue(spec)):
         ingest.commit(path, row, job, seen, 0.0)
-        ingest.embed([row.id])
+        ingest.embed(row.id)
     return row, "known" if old else "added"

@@ -21,7 +21,7 @@ def made(folder: Path, *names: str) -> list[Path]:
 
 
 def expanded(*paths: Path, but: Path = Path("nowhere")) -> list[str]:
-    return [file.relative_to(Path.cwd()).as_posix() for file in expand(paths, but)]
+    return [file.relative_to(Path.cwd()).as_posix() for file in expand(paths, but) if isinstance(file, Path)]
 
 
 class TestExpand:
@@ -53,7 +53,8 @@ class TestExpand:
 
     def test_of_names_that_no_file_can_have(self) -> None:
         strange = [Path("a\x00b"), Path("x" * 5000), Path("\udc80.mp4"), Path("a\x00b/../c")]
-        assert [path.name for path in expand(strange, Path("nowhere"))] == [path.name for path in strange]
+        found = [path.name for path in expand(strange, Path("nowhere")) if isinstance(path, Path)]
+        assert found == [path.name for path in strange]
 
 
 class TestDigest:

@@ -103,9 +103,11 @@ class TestAgain:
             lib.add([talk])
         newer = Plates(version="2", text="plate XY 999")
         with opened(tmp_path, newer) as lib:
-            (told,) = lib.add([talk])
-            assert (told.state, newer.runs) == ("known", 0)
-            assert told.notes == ["plates 1 was used; for version 2 add --refresh plates"]
+            events: list[Event] = []
+            (told,) = lib.add([talk], on_event=events.append)
+            assert (told.state, newer.runs, told.notes) == ("known", 0, [])
+            notes = [event.message for event in events if event.what == "note"]
+            assert "1 video was looked at by plates 1; to use its version 2 add --refresh plates" in notes
             (done,) = lib.add([talk], refresh=["plates"])
             assert (done.state, newer.runs, done.rows) == ("updated", 1, {"tag": 2})
             assert lib.search("XY") and not lib.search("AB")
@@ -166,9 +168,11 @@ class TestOrder:
         passes: list[float | None] = []
         frames = Video.frames
 
-        def counting(self: Video, span: Span | None = None, rate: float | None = None) -> Iterator[Frame]:
+        def counting(
+            self: Video, span: Span | None = None, rate: float | None = None, keys: bool = False
+        ) -> Iterator[Frame]:
             passes.append(rate)
-            return frames(self, span, rate)
+            return frames(self, span, rate, keys)
 
         monkeypatch.setattr(Video, "frames", counting)
         with opened(tmp_path, Lights(rate=5), Lights("slow", rate=1, kinds=("pose",)), "scan") as lib:
@@ -187,7 +191,9 @@ class TestOrder:
         events: list[Event] = []
         with opened(tmp_path, slow, "subtitles") as lib:
             lib.add([talk], on_event=events.append)
-            assert [e.message for e in events if e.what == "plan"] == ["0.0 h of video, about 2 CPU minutes of work"]
+            assert [e.message for e in events if e.what == "plan"] == [
+                "1 video, 2 s long: about 2 min of CPU time, and 1 MB on the disk"
+            ]
             events.clear()
             lib.add([talk], on_event=events.append)
             assert not [event for event in events if event.what == "plan"]
@@ -320,7 +326,7 @@ class TestInterruptions:
         with opened(tmp_path, "subtitles", silent, Plates()) as lib:
             with pytest.raises(Cancelled):
                 lib.add([talk], cancel=flag, on_event=lambda e: flag.set() if e.tool == "silent" else None)
-            assert states(lib) == {"subtitles": "done", "silent": "done"}
+            assert states(lib) == {"subtitles": "done", "silent": "done", "plates": "queued"}
 
     def test_by_a_crash_are_made_good(self, tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with opened(tmp_path, "subtitles") as lib:

@@ -83,9 +83,13 @@ class Tool(Protocol):
     version: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]  # kinds it yields
     needs: ClassVar[tuple[str, ...]]  # kinds that must be there before, but for those it yields itself
-    cost: ClassVar[float]  # CPU seconds per minute of video, for the estimate
     options: Mapping[str, Any]  # constructor arguments as JSON: `type(tool)(**options)` is the same tool
     digest: str | None  # digest of the model's weights, None without a model
+
+    @property
+    def cost(self) -> float:
+        """CPU seconds per minute of video, for the estimate; an attribute will do."""
+        ...
 
     def sidecars(self, video: "Video") -> Sequence[Path]:
         """Files beside the video that `observe` will read."""
@@ -101,16 +105,21 @@ class Tool(Protocol):
 
 @runtime_checkable
 class FrameTool(Protocol):
-    """Sees frames as they go by in the one decode pass. Keeps no Frame after `see` returns."""
+    """Sees frames as they go by in the one decode pass. Keeps no Frame after `see` returns.
+
+    One that has an attribute `keys` that is true sees key pictures alone (see `Video.frames`).
+    """
 
     name: ClassVar[str]
     version: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
     needs: ClassVar[tuple[str, ...]]
-    cost: ClassVar[float]
     options: Mapping[str, Any]
     digest: str | None
     rate: float  # frames per second wanted
+
+    @property
+    def cost(self) -> float: ...
 
     def start(self, video: "Video", span: Span | None) -> None:
         """Called once before the first frame of a pass."""

@@ -55,15 +55,19 @@ class Cuts:
     pans do not count; or, between pictures that stand still (slides), a jump above `still_threshold`. Where the picture
     comes back within AHEAD samples, it was a flash. Thresholds have no unit: 0 nothing changes, 1 a typical cut; lower
     finds more cuts and more false ones.
+
+    With `sparse`, samples are seconds apart (key pictures): none tells what goes on around another, so that any sample
+    above the threshold is a cut, and a picture that comes back another one.
     """
 
     PAST_RATIO = 1.75
     NEXT_RATIO = 1.3
     STEP_RATIO = 1.4
 
-    def __init__(self, threshold: float, still_threshold: float) -> None:
+    def __init__(self, threshold: float, still_threshold: float, sparse: bool = False) -> None:
         self._threshold = threshold
         self._still_threshold = still_threshold
+        self._sparse = sparse
         self._looks: deque[Look] = deque(maxlen=PAST + 2 + AHEAD)
         self._undecided = 0
 
@@ -84,6 +88,8 @@ class Cuts:
 
     def _cut(self, n: int) -> bool:
         looks = list(self._looks)
+        if self._sparse and n and looks[n].difference >= LEAST_LEVELS:
+            return looks[n].rebuilt > self._threshold or self._new_slide(looks, n)
         if n == 0 or looks[n].difference < LEAST_LEVELS or not (self._new_scene(looks, n) or self._new_slide(looks, n)):
             return False
         limit = RETURN * _apart(looks[n - 1], looks[n])

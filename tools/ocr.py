@@ -1,5 +1,6 @@
 """Text on the screen: reads the keyframes and says from when to when each line was there."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,15 @@ from .textlines import PageReader, Pixels, digest, scaled
 if TYPE_CHECKING:
     from .video import Video
 
+FEW = 12  # keyframes of any video that are read, however short it is
+
 
 class TextReader:
     """Yields one `text` observation per line on the screen, from first to last seen; a wrapped sentence is one line.
 
     `coarse` and `fine` are the longer side, in pixels, at which pictures are searched for text (see
-    `textlines.PageReader`); reading itself uses the keyframe as it is. Raises ToolUnavailable when rapidocr or its
-    models are missing.
+    `textlines.PageReader`); reading itself uses the keyframe as it is. `per_hour` is how many keyframes of an hour are
+    read, FEW of any video; None: all. Raises ToolUnavailable when rapidocr or its models are missing.
 
     Keys of `data`: boxes (one per line of the passage), image (the keyframe in which it was read best; absent when a
     moment between keyframes was looked at), height (of a line, as a share of the picture's), ink (words by the name of
@@ -35,10 +38,12 @@ class TextReader:
     version: ClassVar[str] = "1"
     kinds: ClassVar[tuple[str, ...]] = ("text",)
     needs: ClassVar[tuple[str, ...]] = ("shot",)
-    cost: ClassVar[float] = 6.0
 
-    def __init__(self, coarse: int = 736, fine: int = 1088) -> None:
-        self.options: Mapping[str, Any] = {"coarse": coarse, "fine": fine}
+    def __init__(self, coarse: int = 736, fine: int = 1088, per_hour: int | None = None) -> None:
+        limit = {} if per_hour is None else {"per_hour": per_hour}  # absent as in runs from before there was this
+        self.options: Mapping[str, Any] = {"coarse": coarse, "fine": fine, **limit}
+        self._per_hour = per_hour
+        self.cost = 6.0 if per_hour is None else min(6.0, per_hour / 60 * 0.5)
         self.digest: str | None = digest()
         self._sides = coarse, fine
 
@@ -59,6 +64,8 @@ class TextReader:
         ]
         if frames:
             end = max(shot.span.end for shot in shots)
+            if self._per_hour is not None:
+                frames = _longest(frames, end, max(FEW, math.ceil(self._per_hour * end / 3600)))
             began = [shot.span.start for shot in shots]
             yield from self._follow(video, frames, began, end if span is None else min(end, span.end))
         elif span is not None and video.picture is not None:
@@ -75,8 +82,10 @@ class TextReader:
             scale = _scale(video, picture)
             height = picture.shape[0] * scale
             found = [scaled(one, scale) for one in reader.read(time, picture, cut=shot != before)]
+            # Of shots in between no picture was read: what is gone went with the first of them for all one knows.
+            gone = screen.see(time, shot, path, found, began[min(before + 1, shot)])
             before = shot
-            yield from _told(screen.see(time, shot, path, found, began[shot]), height)
+            yield from _told(gone, height)
         yield from _told(screen.finish(max(end, time + 0.001)), height)
 
     def _look(self, video: "Video", span: Span) -> Iterator[Observation]:
@@ -85,6 +94,19 @@ class TextReader:
         screen = Screen()
         screen.see(span.start, 0, None, PageReader(*self._sides).read(span.start, picture, cut=True))
         yield from _told(screen.finish(span.end), frame.height)
+
+
+def _longest(frames: list[tuple[float, int, str]], end: float, count: int) -> list[tuple[float, int, str]]:
+    """At most `count` of the keyframes (second, shot, path): of each of so many equal stretches the one that stood
+    longest, as slides do."""
+    frames = sorted(frames)
+    stood = [after - time for (time, *_), after in zip(frames, [*(time for time, *_ in frames[1:]), end], strict=True)]
+    best: dict[int, int] = {}
+    for n, (time, *_) in enumerate(frames):
+        stretch = int(count * time / end)
+        if stretch not in best or stood[n] > stood[best[stretch]]:
+            best[stretch] = n
+    return [frames[n] for n in best.values()] if len(frames) > count else frames
 
 
 def _load(video: "Video", path: str) -> Pixels:

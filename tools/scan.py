@@ -59,18 +59,19 @@ class Shot:
         self.sums += (sample.brightness, sample.sharpness, motion)
         self.colours += sample.colours
 
-    def observation(self, end: float, keyframes: list[tuple[float, str]]) -> Observation:
+    def observation(self, end: float, keyframes: list[tuple[float, str]], moves: bool = True) -> Observation:
+        """With its keyframes; `moves` is false where samples are too far apart to tell of motion."""
         brightness, sharpness, motion = (float(x) for x in self.sums / self.samples)
         colours = main_colours(self.colours / self.samples)
         black = self.black >= BLACK_SHARE * self.samples
         words = [f"shot {self.number}", f"{end - self.start:.1f} s"]
         words += ["black"] if black else [*_light(brightness), " and ".join(name for name, _ in colours[:2])]
-        words += [] if black else [_movement(motion)]
+        words += [_movement(motion)] if moves and not black else []
         data = {
             "keyframes": [list(keyframe) for keyframe in keyframes],
             "brightness": round(brightness, 3),
             "sharpness": round(sharpness, 1),
-            "motion": round(motion, 2),
+            **({"motion": round(motion, 2)} if moves else {}),
             "colours": [list(colour) for colour in colours],
             **({"black": True} if black else {}),
         }
@@ -84,6 +85,8 @@ class Scan:
     `min_gap`: seconds between keyframes of a picture that keeps moving. `refresh`: seconds after which a picture that
     differs only in persistent motion is kept again. `per_hour`: most keyframes in an hour. `cut`, `still_cut`: how much
     must change for a cut, in moving pictures and between slides; no unit, 0 nothing, 1 a typical cut (see cuts.Cuts).
+    `keys`: looks at key pictures alone, for a twentieth of the cost. Encoders put them where scenes change and every
+    few seconds; shots are found less surely, and motion and stretches of bad picture are not told.
 
     Data of a shot: keyframes [[seconds, path under the video's folder]], brightness 0..1, sharpness (variance of the
     Laplacian at 320 pixels), motion (mean absolute difference between samples, in levels of 255), colours
@@ -94,7 +97,6 @@ class Scan:
     version: ClassVar[str] = "1"
     kinds: ClassVar[tuple[str, ...]] = ("shot", "quality")
     needs: ClassVar[tuple[str, ...]] = ()
-    cost: ClassVar[float] = 0.6
 
     def __init__(
         self,
@@ -104,18 +106,21 @@ class Scan:
         per_hour: int = 1800,
         cut: float = 0.25,
         still_cut: float = 0.3,
+        keys: bool = False,
     ) -> None:
         self.rate = rate
+        self.keys = keys
+        self.cost = 0.06 if keys else 0.6
         self.digest: str | None = None
         self.options: Mapping[str, Any] = {
             "rate": rate, "min_gap": min_gap, "refresh": refresh, "per_hour": per_hour, "cut": cut,
-            "still_cut": still_cut,
+            "still_cut": still_cut, **({"keys": True} if keys else {}),  # absent as in runs from before there was this
         }  # fmt: skip
 
     def start(self, video: "Video", span: Span | None) -> None:
         options = self.options
         self._video, self._span = video, span
-        self._cuts = Cuts(options["cut"], options["still_cut"])
+        self._cuts = Cuts(options["cut"], options["still_cut"], self.keys)
         self._keyframes = Keyframes(options["min_gap"], options["refresh"], options["per_hour"])
         self._undecided: deque[Sample] = deque()
         self._kept: deque[tuple[float, str]] = deque()
@@ -126,7 +131,8 @@ class Scan:
 
     def see(self, frame: "Frame") -> Iterator[Observation]:
         sample = self._measure(frame)
-        yield from self._stretches.see(sample)
+        if not self.keys:
+            yield from self._stretches.see(sample)
         self._undecided.append(sample)
         assert self._look is not None
         picture = Picture(frame.time, self._look.luma, sample.sharpness)
@@ -141,8 +147,9 @@ class Scan:
         self._store(self._keyframes.finish())
         if self._shot is not None and self._look is not None:
             end = self._end(max(self._look.time, self._shot.start))
-            yield from self._stretches.finish(end)
-            yield self._shot.observation(end, list(self._kept))
+            if not self.keys:
+                yield from self._stretches.finish(end)
+            yield self._shot.observation(end, list(self._kept), not self.keys)
         self._look = self._shot = None
 
     def _measure(self, frame: "Frame") -> Sample:
@@ -166,7 +173,7 @@ class Scan:
         if self._shot is not None and cut:
             self._store(self._keyframes.cut(sample.time))
             mine = [self._kept.popleft() for _ in range(sum(time < sample.time for time, _ in self._kept))]
-            yield self._shot.observation(sample.time, mine)
+            yield self._shot.observation(sample.time, mine, not self.keys)
         if self._shot is None or cut:
             start = max(sample.time, self._span.start) if self._span else sample.time
             self._shot = Shot(self._shot.number + 1 if self._shot else 1, start)
@@ -183,7 +190,10 @@ class Scan:
         """When the last picture ends: with the video, or sooner where other streams outlast the pictures."""
         stream, duration = self._video.picture, self._video.duration
         shown = max(1 / stream.fps if stream and stream.fps > 0 else 0.0, 1 / self.rate)
-        end = duration if len(self._video.streams) == 1 else min(duration, last + shown)
+        if self.keys:  # the pictures go on after the last one that was looked at
+            end = min(duration, self._video.shown)
+        else:
+            end = duration if len(self._video.streams) == 1 else min(duration, last + shown)
         end = end if self._span is None else min(end, self._span.end)
         return end if end > last else last + shown
 

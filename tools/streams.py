@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .text import line
 
 BITMAPS = {"hdmv_pgs_subtitle": "PGS", "dvb_subtitle": "DVB", "dvd_subtitle": "VobSub", "xsub": "XSUB"}
 JUMP = 1.0  # seconds: a clock that falls back further than this was started again
+SPARSE = 12.0  # seconds without a key packet from which the pictures between two of them are wanted too
+FEW = 4  # key packets; of a track with fewer all pictures are wanted
 CUE_SECONDS = 4.0  # how long a cue without an end is shown, at most
 
 
@@ -51,8 +53,27 @@ class Extent:
     end: float = -math.inf
     _shift: float = 0.0
     _latest: float = -math.inf
+    _keys: int = 0
+    _key: tuple[int, float] = (0, 0.0)  # number and second of the last key packet
+    _sparse: list[range] = field(default_factory=list)
 
-    def add(self, presented: int | None, decoded: int | None, ticks: int | None) -> None:
+    @property
+    def sparse(self) -> tuple[range, ...]:
+        """Numbers of the packets, in the order of the file, from a key packet to the next one where that is more than
+        SPARSE seconds later: to see anything of these seconds all of them have to be decoded. All packets where there
+        are FEW, and where only counting all pictures tells their times."""
+        if self._keys < FEW or self.jumped:
+            return (range(self.packets),)
+        number, second = self._key
+        last = (range(number, self.packets),) if self.end - second > SPARSE else ()
+        return (*self._sparse, *last)
+
+    def add(self, presented: int | None, decoded: int | None, ticks: int | None, key: bool = True) -> None:
+        if key:
+            if self.end - self._key[1] > SPARSE:
+                self._sparse.append(range(self._key[0], self.packets))
+            self._keys += 1
+            self._key = self.packets, max(self.end, 0.0)
         self.packets += 1
         seconds = (ticks or 0) * self.unit or self.step
         stamp = presented if presented is not None else decoded

@@ -20,6 +20,7 @@ from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from . import cores
 from .base import Span
 from .errors import VideoError
 from .frame import Frame
@@ -54,8 +55,8 @@ class Video:
     """A file with pictures, sound or both. It is measured on construction, packet by packet, without decoding.
 
     `folder` is where the files made from this video go. `picture` is the chosen video track, None where there is only
-    sound; `duration` is in seconds. `problems` says in sentences for people what is wrong with the file as far as it
-    has been read. Raises VideoError, which names the file and the remedy.
+    sound; `duration` is in seconds, `shown` the second at which its pictures end. `problems` says in sentences for
+    people what is wrong with the file as far as it has been read. Raises VideoError, naming the file and the remedy.
     """
 
     def __init__(self, path: Path, folder: Path, id: str = "") -> None:
@@ -72,7 +73,8 @@ class Video:
             self._avi = container.format.name == "avi"
             self._seeks = container.format.name.startswith(SEEKABLE)
             self._start = (container.start_time or 0) / av.time_base
-            ends = self._measure(container)
+            extents = self._measure(container)
+            ends = {i: extent.end - self._start for i, extent in extents.items() if extent.packets}
             video, audio = _best(container, "video", ends), _best(container, "audio", ends)
             self.picture = next((s for s in self.streams if s.index == video), None)
             self._audio = audio
@@ -85,18 +87,21 @@ class Video:
                 self._note("only its sound is used: its pictures cannot be decoded")
             if self.picture:
                 self._refuse_huge(self.picture.width, self.picture.height)
+            self._sparse = extents[video].sparse if video is not None else ()
+            self.shown = ends[video] if video is not None else 0.0
             self.duration = max(NEAR, *ends.values())
             self._compare(container, ends)
 
-    def frames(self, span: Span | None = None, rate: float | None = None) -> Iterator[Frame]:
+    def frames(self, span: Span | None = None, rate: float | None = None, keys: bool = False) -> Iterator[Frame]:
         """Pictures by time in one sequential pass: all, or the first one at or after each tick of `rate` per second.
 
         With a span, the first is the one on the screen when it starts; the others lie within it. Only a span that
-        starts late is reached by a seek. Nothing comes from a file without pictures.
+        starts late is reached by a seek. `keys`: only key pictures are decoded, which costs a twentieth; where they are
+        more than SPARSE seconds apart, those in between too. Nothing comes from a file without pictures.
         """
         if rate is not None and not rate > 0:
             raise ValueError(f"the rate must be above 0 frames per second, not {rate}")
-        return self._frames(span.start if span else 0.0, span.end if span else math.inf, rate)
+        return self._frames(span.start if span else 0.0, span.end if span else math.inf, rate, keys)
 
     def image(self, t: float) -> Frame:
         """The picture on the screen at `t` seconds: the latest one not after it, or the first one before any.
@@ -107,7 +112,7 @@ class Video:
             raise VideoError(f"{self._file}: holds only sound; choose a video with pictures")
         if not -NEAR <= t <= self.duration + NEAR:
             raise VideoError(f"{self._file}: has no moment {t:.2f} s; it lasts {self.duration:.2f} s")
-        frame = next(self._frames(t, math.inf, None), None)
+        frame = next(self._frames(t, math.inf), None)
         if frame is None:
             raise VideoError(f"{self._file}: no picture can be decoded; re-encode the file")
         return frame
@@ -137,15 +142,16 @@ class Video:
             )
         return ended(self._cues(stream))
 
-    def _measure(self, container: InputContainer) -> dict[int, float]:
-        """Second at which each track of pictures or sound ends, by its packets; tracks without packets are absent."""
+    def _measure(self, container: InputContainer) -> dict[int, Extent]:
+        """Where each track of pictures or sound ends, by its packets."""
         tracks = {s.index: s for s in container.streams if kept(s) and s.type in ("video", "audio")}
-        ends = {i: Extent(float(s.time_base or 0), step(s)) for i, s in tracks.items()}
+        extents = {i: Extent(float(s.time_base or 0), step(s)) for i, s in tracks.items()}
         for packet in self._packets(container, *tracks.values()):
             if packet.size:
-                ends[packet.stream_index].add(packet.dts if self._avi else packet.pts, packet.dts, packet.duration)
-        self._seeks = self._seeks and not any(extent.jumped for extent in ends.values())
-        return {i: extent.end - self._start for i, extent in ends.items() if extent.packets}
+                presented = packet.dts if self._avi else packet.pts
+                extents[packet.stream_index].add(presented, packet.dts, packet.duration, packet.is_keyframe)
+        self._seeks = self._seeks and not any(extent.jumped for extent in extents.values())
+        return extents
 
     def _compare(self, container: InputContainer, ends: Mapping[int, float]) -> None:
         """Notes tracks that end before the file says so. Only theirs count: a subtitle track may well be longer."""
@@ -187,11 +193,12 @@ class Video:
                 return chain((first,), found)
         return iter(())
 
-    def _frames(self, start: float, end: float, rate: float | None) -> Iterator[Frame]:
+    def _frames(self, start: float, end: float, rate: float | None = None, keys: bool = False) -> Iterator[Frame]:
         converter = VideoReformatter()
         held: tuple[float, av.VideoFrame] | None = None
         due = start
-        for time, decoded in self._reach(start, self._pictures):
+        apart = 1 / rate if rate else 0.0
+        for time, decoded in self._pictures(None, apart) if keys else self._reach(start, self._pictures):
             if time <= start + NEAR:
                 held = time, decoded
                 continue
@@ -207,19 +214,20 @@ class Video:
         if held:
             yield Frame(held[1], held[0], converter)
 
-    def _pictures(self, seek: float | None) -> Timed[av.VideoFrame]:
-        """Decoded pictures with strictly increasing times."""
+    def _pictures(self, seek: float | None, apart: float | None = None) -> Timed[av.VideoFrame]:
+        """Decoded pictures with strictly increasing times; with `apart`, only those that `_keys` lets through."""
         if self.picture is None:
             return
         with _opened(self.path, seek, self._start) as container:
             track: Any = container.streams[self.picture.index]
-            track.thread_type = "AUTO"
+            track.thread_type, track.codec_context.thread_count = "AUTO", cores.threads()
             track.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             usual, unit = step(track), float(track.time_base or 0)
             previous, troubles = -math.inf, Counter[str]()
             # AVI keeps no presentation times: its pictures take the times of their packets, in the order of showing.
             stamps: deque[int | None] = deque()
-            for packet in self._packets(container, track):
+            packets = self._packets(container, track)
+            for packet in packets if apart is None else self._keys(packets, unit, apart):
                 if self._avi and packet.size:
                     stamps.append(packet.dts)
                 for decoded in self._decode(packet, "damaged packets of pictures, skipped", troubles):
@@ -233,6 +241,21 @@ class Video:
                     yield time, decoded
             if previous == -math.inf and seek is None:
                 self._note("none of its pictures can be decoded; re-encode it")
+
+    def _keys(self, packets: "Iterator[Packet[Any]]", unit: float, apart: float) -> "Iterator[Packet[Any]]":
+        """Of all packets of a track the key packets, at least `apart` seconds from each other, and the sparse ones."""
+        sparse = deque(self._sparse)
+        latest, number = -math.inf, -1
+        for packet in packets:
+            number += bool(packet.size)
+            while sparse and number >= sparse[0].stop:
+                sparse.popleft()
+            stamp = packet.pts if packet.dts is None else packet.dts
+            clock = latest + apart if stamp is None else stamp * unit
+            dense = (packet.is_keyframe or not number) and not latest <= clock < latest + apart
+            if not packet.size or dense or (sparse and number in sparse[0]):
+                latest = clock if packet.is_keyframe else latest
+                yield packet
 
     def _sound(self, seek: float | None, rate: int, channels: int) -> Timed[NDArray[np.float32]]:
         """Decoded sound, each piece at its time: at most GAP off its timestamps, and never before the one before it."""
