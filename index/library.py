@@ -1,6 +1,7 @@
 """A library: a folder with the timeline of many videos. The face of the index to everything above it."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,11 +22,12 @@ from .files import expand, is_timeline, offline, place
 from .ingest import Cancelled, Event, Ingest
 from .intake import Intake
 from .mentions import Mention, mentions
-from .recorded import parse
+from .recorded import Old, older, parse
 from .rows import JobRow, Row, Segment, VideoRow
 from .scope import Chosen, Scope, choose
 from .search import Hit, Searcher
 from .store import Store
+from .watch import EVERY, Watch
 
 __all__ = ["Added", "Library"]
 
@@ -118,15 +120,54 @@ class Library:
             intake = Intake(self.store, media, tools, recorded_at, source, refresh, sparing, hashed)
             return add(self.store, ingest, intake, found, jobs, on_event)
 
-    def remove(self, video: str) -> None:
-        """Forgets a video, by its id, and deletes the files made from it; the video file itself stays.
+    def watch(
+        self,
+        paths: Sequence[Path | str],
+        *,
+        on_event: Callable[[Event], None] = lambda event: None,
+        cancel: Flag | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+        **options: Any,
+    ) -> Iterator[list[Added]]:
+        """Adds new and changed files as they come to rest; `options` are those of `add`. Ends once `cancel` is set.
 
-        Raises UsageError where there is no such video.
+        Files that are known are added at once, which finishes what an earlier call did not. Yields the results of each
+        `add`, and raises like it; in between, the library is free for others.
         """
-        with self._locked(lambda event: None, None):
-            if not self.store.remove_video(video):
-                raise UsageError(f"no video {line(video)!r} in the library; reelcue list shows them")
-            shutil.rmtree(self.folder(video), ignore_errors=True)
+        flag = cancel or Flag()
+        known = {Path(row.path): (row.size, row.mtime_ns) for row in self.videos() if row.path}
+        watch = Watch(
+            [Path(path) for path in paths], self.path, known, lambda said: on_event(Event("note", message=said))
+        )
+        while not flag.is_set():
+            if due := watch.look(clock()):
+                try:
+                    added = self.add(due, on_event=on_event, cancel=flag, **options)
+                except Cancelled:
+                    return
+                yield added
+            (sleep or flag.wait)(EVERY)
+
+    def remove(
+        self,
+        *videos: str,
+        on_event: Callable[[Event], None] = lambda event: None,
+        cancel: Flag | None = None,
+    ) -> None:
+        """Forgets videos, by their ids, and deletes the files made from them; the video files themselves stay.
+
+        Raises UsageError, before anything is done, where there is no such video, and Cancelled once `cancel` is set.
+        """
+        with self._locked(on_event, cancel):
+            if unknown := [line(video) for video in videos if self.store.video(video) is None]:
+                raise UsageError(f"no video {', '.join(map(repr, unknown))} in the library; reelcue list shows them")
+            for n, video in enumerate(videos, 1):
+                if cancel and cancel.is_set():
+                    raise Cancelled
+                self.store.remove_video(video)
+                shutil.rmtree(self.folder(video), ignore_errors=True)
+                on_event(Event("progress", video=video, tool="removing", fraction=n / len(videos)))
 
     def _made(self, level: str, subtitles: Path | str | None, refresh: Sequence[str]) -> list[Tool | FrameTool]:
         if level not in LEVELS:
@@ -190,6 +231,10 @@ class Library:
 
     def videos(self) -> list[VideoRow]:
         return self.store.videos()
+
+    def before(self, time: str) -> list[Old]:
+        """Videos that are older than a time (ISO 8601). Raises UsageError."""
+        return older(self.videos(), time)
 
     def find(self, name: str) -> VideoRow:
         """The video with this id, beginning of an id, path or name. Raises UsageError naming the candidates."""

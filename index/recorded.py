@@ -1,11 +1,13 @@
 """When a video was recorded, and where that was learnt: the option, its file name, or its container. Never mtime."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from ..tools.errors import UsageError
+from .rows import VideoRow
 
 Learnt = tuple[str, Literal["option", "name", "container"]]
 
@@ -22,6 +24,22 @@ _NAME = re.compile(
 )
 _FIRST_YEAR = 1990  # cameras without a set clock write 1904, 1970 or 1980
 _TAGS = ("com.apple.quicktime.creationdate", "creation_time", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A video, and by which of its dates it is older than another: when it was recorded, or where nobody knows that,
+    when it was added."""
+
+    row: VideoRow
+    by: Literal["recorded", "added"] | None = None
+
+
+def older(rows: Iterable[VideoRow], before: str) -> list[Old]:
+    """Those older than a time. Raises UsageError for what is no time."""
+    limit = datetime.fromisoformat(parse(before))
+    dated = ((row, datetime.fromisoformat(row.recorded_at or row.added_at)) for row in rows)
+    return [Old(row, "recorded" if row.recorded_at else "added") for row, date in dated if date < limit]
 
 
 def parse(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +47,12 @@ def clip(path: Path, spoken: str = SRT, fps: int = 5) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.with_suffix(".srt").write_text(spoken, "utf-8")
     return write(path, Pictures(every(fps, 2), fps=fps))
+
+
+def until(true: Callable[[], object]) -> None:
+    """Waits for something for a minute at most."""
+    for _ in range(1200):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never happened")

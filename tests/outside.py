@@ -1,11 +1,17 @@
 """Tools from outside, for tests of what a library makes of them, and small clips to run them on."""
 
+import os
+import signal
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import cv2
 from clips import Pictures, every, write
 
+from reelcue.tools import cores
 from reelcue.tools.base import Observation, Span
 from reelcue.tools.frame import Frame
 from reelcue.tools.video import Video
@@ -78,3 +84,40 @@ class Lights:
 
     def finish(self) -> Iterable[Observation]:
         return ()
+
+
+class Worker:
+    """Tells of the process it runs in; videos of some names end that, or make it wait for a file called "go on"."""
+
+    name: ClassVar[str] = "worker"
+    version: ClassVar[str] = "1"
+    kinds: ClassVar[tuple[str, ...]] = ("tag",)
+    needs: ClassVar[tuple[str, ...]] = ("speech",)
+    cost: ClassVar[float] = 0.5
+    digest: str | None = None
+
+    def __init__(self, mark: str = "") -> None:
+        self.options: Mapping[str, Any] = {"mark": mark}
+
+    def sidecars(self, video: Video) -> Sequence[Path]:
+        return ()
+
+    def observe(self, video: Video, span: Span | None, seen: Sequence[Observation]) -> Iterator[Observation]:
+        said = {"process": os.getpid(), "cores": cores.threads(), "opencv": cv2.getNumThreads()}
+        said["deaf"] = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        yield Observation(self.name, "tag", Span(0, 1), " ".join(o.text for o in seen), 0.5, said)
+        stem = video.path.stem
+        if stem.startswith("killed"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if stem.startswith("crashed"):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if stem.startswith("left"):
+            sys.exit(3)
+        while stem.startswith("slow") and not (video.path.parent / "go on").exists():
+            (video.path.parent / f"{os.getpid()}.started").touch()
+            time.sleep(0.02)
+            yield Observation(self.name, "tag", Span(0, 1), "slow")
+        if stem.startswith("opaque"):
+            yield Observation(self.name, "tag", Span(0, 1), "a path", data={"path": Path("x")})
+        if stem.startswith("noted"):
+            video.problems.append("it is a strange one")

@@ -5,12 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from commands import RUN, SPOKEN, SRT, clip, document, run, timeline
+from commands import RUN, SPOKEN, SRT, clip, document, run, timeline, until
 from typer.main import get_command
 
 from reelcue.agent import models
@@ -128,14 +126,6 @@ class Slow:
             yield Observation("slow", "tag", Span(0, 1), "slow")
             time.sleep(0.02)
 """
-
-
-def until(true: Any) -> None:
-    for _ in range(1200):
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never happened")
 
 
 class TestAsk:

@@ -1,7 +1,11 @@
 """Subtitles: what is said, from subtitle files beside the video or, where there are none, from its text tracks."""
 
+import os
+import time
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +28,7 @@ MEDIA = frozenset(
     ".ogv .opus .ts .vob .wav .webm .wma .wmv".split()
 )
 NOT_SPEECH = frozenset(["chapters", "descriptions", "metadata"])  # values of "Kind:" in WebVTT
+TICK_NS = 2_000_000_000  # of the coarsest clock that a file system has
 SAME = 0.5  # share of lines already told by another file, from which a file is a copy of it
 
 
@@ -99,10 +104,8 @@ def _beside(video: Path) -> Iterator[tuple[Path, str | None, int]]:
 
     talk.en.srt is not of talk.mp4 where there is a talk.en.mp4.
     """
-    try:
-        files = sorted(file for file in video.absolute().parent.iterdir() if file.name.startswith(video.stem))
-    except OSError:
-        return
+    folder = video.absolute().parent
+    files = [folder / name for name in _beginning(folder, f"{video.stem}.")]
     media = MEDIA | {video.suffix.lower()}
     others = {f.stem for f in files if f.suffix.lower() in media and len(f.stem) > len(video.stem)} - {video.name}
     for file in files:
@@ -114,6 +117,25 @@ def _beside(video: Path) -> Iterator[tuple[Path, str | None, int]]:
                 if not any(f"{file.stem}.".startswith(f"{other}.") for other in others):
                     yield file, *tags
                 break
+
+
+def _beginning(folder: Path, start: str) -> Sequence[str]:
+    """Names in a folder that begin so, in order."""
+    try:
+        changed = folder.stat().st_mtime_ns
+        # What came within the last tick of the file system's clock would not be seen by the time of change.
+        fresh = abs(time.time_ns() - changed) < TICK_NS
+        names = _listed.__wrapped__(folder, changed) if fresh else _listed(folder, changed)
+    except OSError:
+        return ()
+    first = bisect_left(names, start)
+    return names[first : bisect_left(names, start + chr(0x10FFFF), first)]
+
+
+@lru_cache(maxsize=16)
+def _listed(folder: Path, changed: int) -> Sequence[str]:
+    """All names in a folder as it was at its last time of change: thousands of videos ask for those of one folder."""
+    return sorted(os.listdir(folder))  # noqa: PTH208  a name is all that is wanted of thousands
 
 
 def _tags(rest: str) -> tuple[str | None, int] | None:

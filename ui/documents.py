@@ -13,6 +13,7 @@ from ..tools.text import HARMFUL, clean
 if TYPE_CHECKING:
     from ..index.library import Added
     from ..index.mentions import Mention
+    from ..index.recorded import Old
     from ..index.rows import JobRow, Row, VideoRow
     from ..index.search import Hit
 
@@ -30,6 +31,12 @@ def added(file: "Added") -> dict[str, Any]:
         "path": str(file.path), "state": file.state, "video": file.video, "name": file.name,
         "error": None if file.error is None else clean(file.error), "rows": dict(file.rows), "notes": list(file.notes),
     }  # fmt: skip
+
+
+def old(one: "Old") -> dict[str, Any]:
+    row = one.row
+    dates = {"recorded_at": row.recorded_at, "added_at": row.added_at, "by": one.by}
+    return {"id": row.id, "name": row.name, "path": row.path, **dates}
 
 
 def hit(found: "Hit", videos: Mapping[str, "VideoRow"]) -> dict[str, Any]:

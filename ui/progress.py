@@ -57,7 +57,7 @@ def reporter(console: Console) -> Iterator[Callable[["Event"], None]]:
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         yield _Bars(progress)
 
 

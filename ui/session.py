@@ -45,10 +45,18 @@ def kinds(names: str | None) -> list[str] | None:
     return None if names is None else listed(names, KINDS, "kind")
 
 
-def add(lib: Library, paths: Sequence[Path], **options: Any) -> list[Added]:
-    """Adds with bars on stderr; the first Ctrl-C stops in good order."""
+def add_all(lib: Library, paths: Sequence[Path], watch: bool = False, **options: Any) -> Iterator[list[Added]]:
+    """Adds with bars on stderr; the first Ctrl-C stops in good order. With `watch`, goes on until then."""
     with progress.reporter(show.console(stderr=True)) as on_event, interruptible() as cancel:
-        return lib.add(paths, on_event=on_event, cancel=cancel, **options)
+        if watch:
+            yield from lib.watch(paths, on_event=on_event, cancel=cancel, **options)
+        else:
+            yield lib.add(paths, on_event=on_event, cancel=cancel, **options)
+
+
+def remove(lib: Library, videos: Sequence[str]) -> None:
+    with progress.reporter(show.console(stderr=True)) as on_event, interruptible() as cancel:
+        lib.remove(*videos, on_event=on_event, cancel=cancel)
 
 
 def scope(
@@ -76,7 +84,7 @@ def scope(
 
 
 def _added(lib: Library, path: Path) -> list[str]:
-    files = add(lib, [path])
+    (files,) = add_all(lib, [path])
     if failed := [file.error for file in files if file.video is None]:
         raise VideoError(failed[0])
     if not files:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..index.doctor import Finding
     from ..index.library import Added
     from ..index.mentions import Mention
+    from ..index.recorded import Old
     from ..index.rows import JobRow, Row, VideoRow
     from ..index.search import Hit
 
@@ -142,6 +143,13 @@ def timeline(out: Console, rows: Sequence["Row"], unit: str) -> None:
         return
     cells = ((period(row.span.start, row.span.end, unit), row.kind, safe(row.text)) for row in rows)
     _table(out, ("time", "kind", "text"), cells)
+
+
+def old(one: "Old") -> str:
+    """A video and which of its dates counts."""
+    row = one.row
+    date = f"recorded {row.recorded_at}" if row.recorded_at else f"added {row.added_at}, when recorded is not known"
+    return f"{row.name} ({row.id}): {date}"
 
 
 def added(out: Console, files: Sequence["Added"]) -> None:
