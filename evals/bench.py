@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from ..tools.errors import ToolUnavailable, UsageError
 from .bench_ingest import ingest
+from .bench_memory import memory
 from .bench_search import embed, library, search
 from .measure import FULL, QUICK, OnEvent, Result, Size, in_turns, short
 
@@ -62,6 +63,7 @@ def _children() -> float:
 
 BENCHES: Mapping[str, Callable[[Path, Size, OnEvent], Iterator[Result]]] = {
     "ingest": ingest,
+    "memory": memory,
     "search": search,
     "library": library,
     "embed": embed,

@@ -38,3 +38,23 @@ def decode(path: Path) -> int:
     """Decodes the pictures of a file and looks at none. Returns their number."""
     with av.open(str(path)) as container:
         return sum(1 for _ in container.decode(video=0))
+
+
+def repeat(path: Path, clip: Path, times: int) -> Path:
+    """A file with the tracks of `clip` so many times one after the other, copied as they are. Returns `path`."""
+    with av.open(str(path), "w") as target:
+        tracks: dict[int, Any] = {}
+        shift = Fraction(0)
+        for _ in range(times):
+            with av.open(str(clip)) as source:
+                tracks = tracks or {track.index: target.add_stream_from_template(track) for track in source.streams}
+                end = shift
+                for packet in source.demux():
+                    if packet.dts is not None and packet.pts is not None:
+                        unit, at = packet.time_base, packet.stream.index
+                        packet.pts, packet.dts = (round(t + shift / unit) for t in (packet.pts, packet.dts))
+                        end = max(end, (packet.pts + (packet.duration or 0)) * unit)
+                        packet.stream = tracks[at]
+                        target.mux(packet)
+            shift = end
+    return path

@@ -82,10 +82,10 @@ def questions(random: Random, count: int) -> list[tuple[str, str]]:
     ]
 
 
-def footage(seconds: float, fps: int = 25, size: tuple[int, int] = SIZE) -> Iterator[Pixels]:
+def footage(seconds: float, fps: int = 25, size: tuple[int, int] = SIZE, seed: int = 0) -> Iterator[Pixels]:
     """(height, width, 3): a grainy camera that pans over a landscape where a body crosses, cut every SCENE seconds."""
     width, height = size
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     grains = [rng.integers(0, GRAIN, (height, width, 3), np.uint8) for _ in range(8)]
     world, body = _texture(rng, size), _texture(rng, size)
     side = height // 3
@@ -108,6 +108,15 @@ def _texture(rng: np.random.Generator, size: tuple[int, int]) -> Pixels:
         cells = rng.integers(0, levels, (size[1] // grain + 2, size[0] // grain + 2, 3), np.uint8)
         total = np.asarray(cv2.add(total, cv2.resize(cells, size, interpolation=cv2.INTER_CUBIC)), np.uint8)
     return total
+
+
+def lecture(count: int, hold: int, fps: int, size: tuple[int, int]) -> Iterator[Pixels]:
+    """(height, width, 3): slides of `hold` seconds each, and a scene of footage after every third."""
+    for n, slide in enumerate(slides(count)):
+        picture = slide.picture(size)
+        yield from (picture for _ in range(hold * fps))
+        if n % 3 == 2:
+            yield from footage(SCENE, fps, size, seed=n)
 
 
 @dataclass(frozen=True, slots=True)

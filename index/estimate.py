@@ -12,11 +12,11 @@ from ..tools.text import line
 from .stage import looks_at_keys
 
 LONG = 60.0  # CPU seconds from which an estimate is worth its line
-# Bytes that an hour of video takes on the disk: keyframes, or rows with their segments and vectors. Measured on
-# lectures, films and street scenes at 480p to 720p.
-BYTES_PER_HOUR = {"scan": 150e6, "ocr": 15e6, "speech": 5e6, "subtitles": 5e6, "replay": 0.0}
-KEYS_SHARE = 0.4  # of the keyframes, where only key pictures are looked at
-_OTHER = 5e6  # of a tool that is not known here
+# Bytes that an hour of video takes on the disk: keyframes (70 MB were measured at 540p, they grow up to 720p), and rows
+# with their segments and vectors (1 MB of text in the picture).
+BYTES_PER_HOUR = {"scan": 100e6, "ocr": 2e6, "speech": 3e6, "subtitles": 3e6, "replay": 1e6}
+KEYS_SHARE = 0.45  # of the keyframes, where only key pictures are looked at
+_OTHER = 3e6  # of a tool that is not known here
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ this process is gone.
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from os import cpu_count
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from ..tools import cores
@@ -28,9 +30,7 @@ from .stage import Found, observe, told
 
 OFTEN = 0.2  # seconds between two reports of a worker
 _PATIENCE = 5.0  # seconds for a process that broke off to be gone
-_CANNOT = (
-    "worker processes cannot be started: use --jobs 1; in a script, call Library.add under if __name__ == '__main__'"
-)
+_CANNOT = "worker processes cannot be started on this system; use --jobs 1"
 
 Key = TypeVar("Key")
 
@@ -136,7 +136,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
         self._started = False
-        with _deaf():
+        with _apart():
             self._process.start()
         theirs.close()
 
@@ -178,16 +178,18 @@ class _Worker:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Ctrl-C waits meanwhile, and processes that are started do not hear it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _apart() -> Iterator[None]:
+    """Processes that are started meanwhile do not hear Ctrl-C, which waits, and do not run the main script again: one
+    that adds videos as it is read would add them once more."""
+    main, masks = sys.modules["__main__"], hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else None
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        sys.modules["__main__"] = main
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, threads: int) -> None:

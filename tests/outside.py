@@ -121,3 +121,7 @@ class Worker:
             yield Observation(self.name, "tag", Span(0, 1), "a path", data={"path": Path("x")})
         if stem.startswith("noted"):
             video.problems.append("it is a strange one")
+
+
+def ends_at_once(*_: Any) -> None:
+    """A worker that never was."""

@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -10,10 +11,10 @@ from random import Random
 
 import pytest
 
-from reelcue.evals import bench, bench_ingest, bench_search, clips, material, measure
+from reelcue.evals import bench, bench_ingest, bench_memory, bench_search, clips, material, measure
 from reelcue.index.library import Library
 from reelcue.tools.base import Observation, Span
-from reelcue.tools.errors import UsageError
+from reelcue.tools.errors import ToolFailed, ToolUnavailable, UsageError
 from reelcue.tools.replay import read
 from reelcue.tools.video import Video
 
@@ -145,6 +146,54 @@ def test_start_bench(tmp_path: Path) -> None:
     assert "Usage" in subprocess.run(bench.HELP, check=True, capture_output=True, text=True).stdout
 
 
+def test_a_repeated_clip_goes_on_where_it_ended(tmp_path: Path) -> None:
+    pictures = list(material.lecture(3, 1, 5, (320, 180)))
+    assert len(pictures) == 5 * (3 + material.SCENE)
+    once = clips.write(tmp_path / "once.mp4", pictures, fps=5)
+    thrice = Video(clips.repeat(tmp_path / "thrice.mp4", once, 3), tmp_path)
+    assert thrice.duration == pytest.approx(3 * len(pictures) / 5) and thrice.problems == []
+    assert [round(frame.time, 3) for frame in thrice.frames()] == [n / 5 for n in range(3 * len(pictures))]
+
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is measured on Linux only")
+
+
+class TestMemory:
+    @LINUX
+    def test_of_a_command_and_its_children_is_summed(self, tmp_path: Path) -> None:
+        child = "held = b'x' * 60_000_000; import time; time.sleep(1)"
+        parent = f"held = b'x' * 40_000_000; import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+        peak = bench_memory.watched([sys.executable, "-c", parent], tmp_path / "said.txt")
+        assert 100e6 < peak < 160e6
+
+    @LINUX
+    def test_of_a_command_that_fails_is_none(self, tmp_path: Path) -> None:
+        with pytest.raises(ToolFailed, match="ended with 3: no such thing"):
+            bench_memory.watched([sys.executable, "-c", "import sys; print('no such thing'); sys.exit(3)"], tmp_path / "said")
+
+    def test_is_not_measured_where_the_system_does_not_tell(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bench_memory, "PROC", tmp_path)
+        with pytest.raises(ToolUnavailable, match="run another bench on this system"):
+            list(bench_memory.memory(tmp_path, TINY, quiet))
+
+    @LINUX
+    def test_is_told_for_two_lengths(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+
+        def watched(command: list[str], said: Path) -> int:
+            asked.append(Path(command[4]).name)
+            return len(asked) * 400_000_000
+
+        monkeypatch.setattr(bench_memory, "watched", watched)
+        monkeypatch.setattr(bench_memory, "SLIDES", 1)
+        monkeypatch.setattr(bench_memory, "HOLD", 1)
+        peak, growth = bench_memory.memory(tmp_path, replace(TINY, minutes=(1, 2)), quiet)
+        assert asked == ["1.mp4", "2.mp4"] and Video(tmp_path / "2.mp4", tmp_path).duration == pytest.approx(120, 0.1)
+        assert (peak.median, peak.holds, growth.median, growth.holds) == (800, True, 2, False)
+
+
 def test_run_picks_a_bench_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(bench, "QUICK", replace(TINY, rounds=2))
@@ -152,5 +201,5 @@ def test_run_picks_a_bench_and_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     assert [result.name for result in results] == ["start.help"]
     assert len(results[0].detail["rounds"]) == 2
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UsageError, match="no bench 'all'; there are ingest, search, library, embed, start"):
+    with pytest.raises(UsageError, match="no bench 'all'; there are ingest, memory, search, library, embed, start"):
         bench.run("all", quick=True)

@@ -254,7 +254,7 @@ def test_eval_run_reports_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "there are ingest, search, library, embed, start" in run("bench", "wings", code=2).stderr
+    assert "there are ingest, memory, search, library, embed, start" in run("bench", "wings", code=2).stderr
     kept = Figure.of("start.help", "reelcue --help", "CPU s", [0.1, 0.2, 0.3], at_most=0.5)
     missed = Figure.of("ingest.scan", "[red]scan", "x", [2.0], at_most=1.6)
     monkeypatch.setattr(bench, "run", lambda name, quick, on_event: [kept])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from commands import until
-from outside import Lights, Plates, Worker, clip
+from outside import Lights, Plates, Worker, clip, ends_at_once
 
 from reelcue.index import library, workers
 from reelcue.index.ingest import Cancelled, Event
@@ -124,6 +124,30 @@ def test_options_and_names_decide_whether_a_tool_can_be_made_again() -> None:
 
     assert not workers.portable(Local()) and not workers.portable(Forgetful())
     assert workers.portable(Worker("x"))
+
+
+SCRIPT = """
+import sys
+from reelcue.index.library import Library
+with Library(sys.argv[1], tools=("subtitles", "replay")) as lib:
+    print([file.state for file in lib.add(sys.argv[2:], jobs=2)])
+"""
+
+
+def test_a_script_needs_no_guard(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    clips = [str(clip(tmp_path / f"{n}.mp4", "Good morning.", fps=5 + n)) for n in range(2)]
+    command = [sys.executable, "-W", "error", "script.py", str(tmp_path / "library"), *clips]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "['added', 'added']\n", "")
+
+
+def test_where_no_process_can_be_started_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_serve", ends_at_once)
+    with Library(tmp_path / "library", tools=("subtitles",)) as lib:
+        with pytest.raises(ToolUnavailable, match="use --jobs 1"):
+            lib.add([clip(tmp_path / "talk.mp4")], jobs=2)
+        assert set(states(lib).values()) == {"queued"}
 
 
 def test_no_fewer_than_one_process(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from .textlines import PageReader, Pixels, digest, scaled
 if TYPE_CHECKING:
     from .video import Video
 
-FEW = 12  # keyframes of any video that are read, however short it is
+FEW = 6  # keyframes of any video that are read, however short it is
 
 
 class TextReader:
@@ -35,7 +35,7 @@ class TextReader:
     """
 
     name: ClassVar[str] = "ocr"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     kinds: ClassVar[tuple[str, ...]] = ("text",)
     needs: ClassVar[tuple[str, ...]] = ("shot",)
 
@@ -43,7 +43,7 @@ class TextReader:
         limit = {} if per_hour is None else {"per_hour": per_hour}  # absent as in runs from before there was this
         self.options: Mapping[str, Any] = {"coarse": coarse, "fine": fine, **limit}
         self._per_hour = per_hour
-        self.cost = 6.0 if per_hour is None else min(6.0, per_hour / 60 * 0.5)
+        self.cost = 10.0 if per_hour is None else min(10.0, per_hour / 60 * 0.8)
         self.digest: str | None = digest()
         self._sides = coarse, fine
 

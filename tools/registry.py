@@ -15,7 +15,7 @@ TOOLS = {
 }
 # How thoroughly videos are looked through: constructor options of tools by name, None for one that is left out.
 LEVELS: Mapping[str, Mapping[str, Mapping[str, Any] | None]] = {
-    "fast": {"scan": {"keys": True, "rate": 2.0, "cut": 0.3}, "ocr": {"per_hour": 120}, "speech": None},
+    "fast": {"scan": {"keys": True, "rate": 2.0, "cut": 0.3}, "ocr": {"per_hour": 60}, "speech": None},
     "standard": {},
 }
 DEFAULT = ("scan", "subtitles", "ocr", "replay")

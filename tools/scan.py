@@ -110,7 +110,7 @@ class Scan:
     ) -> None:
         self.rate = rate
         self.keys = keys
-        self.cost = 0.06 if keys else 0.6
+        self.cost = 0.1 if keys else 2.0
         self.digest: str | None = None
         self.options: Mapping[str, Any] = {
             "rate": rate, "min_gap": min_gap, "refresh": refresh, "per_hour": per_hour, "cut": cut,
