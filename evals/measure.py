@@ -60,7 +60,7 @@ class Size:
     questions: int
     rounds: int
     libraries: tuple[int, ...]  # segments of each
-    minutes: tuple[int, int] = (2, 10)  # of a short and of a long video
+    minutes: tuple[int, int]  # of a short and of a long video
 
 
 FULL = Size(
@@ -68,7 +68,16 @@ FULL = Size(
     libraries=(10_000, 100_000, 500_000), minutes=(10, 60),
 )  # fmt: skip
 QUICK = Size(
-    footage=30, slides=12, hold=20, segments=2000, videos=3, queries=200, questions=16, rounds=3, libraries=(10_000,)
+    footage=30,
+    slides=12,
+    hold=20,
+    segments=2000,
+    videos=3,
+    queries=200,
+    questions=16,
+    rounds=3,
+    libraries=(10_000,),
+    minutes=(2, 10),
 )
 
 

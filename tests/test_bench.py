@@ -19,7 +19,16 @@ from reelcue.tools.replay import read
 from reelcue.tools.video import Video
 
 TINY = measure.Size(
-    footage=2, slides=2, hold=2, segments=30, videos=2, queries=8, questions=8, rounds=1, libraries=(40,)
+    footage=2,
+    slides=2,
+    hold=2,
+    segments=30,
+    videos=2,
+    queries=8,
+    questions=8,
+    rounds=1,
+    libraries=(40,),
+    minutes=(1, 2),
 )
 
 
@@ -169,7 +178,9 @@ class TestMemory:
     @LINUX
     def test_of_a_command_that_fails_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(ToolFailed, match="ended with 3: no such thing"):
-            bench_memory.watched([sys.executable, "-c", "import sys; print('no such thing'); sys.exit(3)"], tmp_path / "said")
+            bench_memory.watched(
+                [sys.executable, "-c", "import sys; print('no such thing'); sys.exit(3)"], tmp_path / "said"
+            )
 
     def test_is_not_measured_where_the_system_does_not_tell(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
