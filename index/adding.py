@@ -64,11 +64,12 @@ def add(
         except ReelcueError as error:
             absent = "" if file.is_file() else _absent(file, known())
             results[file] = [_failed(file, f"{error}{absent}", on_event)]
-    estimate = ingest.plan(works)
+    firsts = list({work.row.id: work for work in reversed(works)}.values())[::-1]  # of files that hold the same
+    estimate = ingest.plan(firsts)
     estimate.check(store.path.parent)
     if estimate.matters:
         on_event(Event("plan", message=estimate.told(jobs)))
-    ingest.run(works)
+    ingest.run(firsts)
     results |= {work.path: [_outcome(work)] for work in works}
     order = [file.path if isinstance(file, Skipped) else file for file in found]
     return _counted(store, [added for path in order for added in results[path]])

@@ -113,6 +113,8 @@ class Workers(Generic[Key]):
     def give(self, key: Key, message: Mapping[str, Any]) -> None:
         """Raises TypeError or ValueError for options that are no JSON."""
         text = json.dumps(message).encode()
+        while self._idle and not self._idle[-1].alive:
+            self._idle.pop().kill()
         worker = self._idle.pop() if self._idle else _Worker(max(1, (cpu_count() or 1) // self._jobs))
         self._busy[worker] = key
         worker.send(text)
@@ -140,6 +142,10 @@ class _Worker:
             self._process.start()
         theirs.close()
 
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
     def send(self, text: bytes) -> None:
         with suppress(OSError):  # it is gone, which the next `receive` will say
             self.pipe.send_bytes(text)
@@ -148,7 +154,7 @@ class _Worker:
         """None for its first sign of life."""
         try:
             name, *values = json.loads(self.pipe.recv_bytes())
-        except (EOFError, OSError):
+        except (EOFError, OSError, ValueError):  # or what it sent is no message
             return Ended(self._end())
         if name == "found":
             return _found(*values)
@@ -168,11 +174,11 @@ class _Worker:
         """How it ended, in words."""
         self._process.join(_PATIENCE)
         code = self._process.exitcode
-        self.kill()
+        self.kill()  # where it goes on without saying anything sensible
         if not self._started:
             raise ToolUnavailable(_CANNOT)
         if code is None or code >= 0:
-            return f"ended (exit code {code})"
+            return "broke off" if code is None else f"ended (exit code {code})"
         name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else f"signal {-code}"
         return f"was killed ({name})" if name == "SIGKILL" else f"crashed ({name})"
 

@@ -1,6 +1,7 @@
 """Worker processes: they find what one process finds, the end of one costs its task, and none outlives its parent."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,15 @@ def test_find_what_one_process_finds(tmp_path: Path) -> None:
         tools = {event.tool for event in events if event.what == "done"}
         assert tools == {"scan", "subtitles", "worker"}
         assert not any(alive(o["process"]) for o in data(two))
+
+
+def test_copies_of_a_file_are_looked_at_once(tmp_path: Path) -> None:
+    clips = [clip(tmp_path / "a.mp4", "Good morning.")]
+    clips += [Path(shutil.copy(clips[0], tmp_path / f"{name}.mp4")) for name in "bc"]
+    with Library(tmp_path / "library", TOOLS) as lib:
+        assert [file.state for file in lib.add(clips, jobs=2)] == ["added", "known", "known"]
+        assert set(states(lib)) == {("a.mp4", "scan"), ("a.mp4", "subtitles"), ("a.mp4", "worker")}
+        assert lib.completed() == 1 and {file.state for file in lib.add(clips)} == {"known"}
 
 
 def test_one_that_ends_costs_its_task_and_is_replaced(tmp_path: Path) -> None:
