@@ -101,7 +101,7 @@ def observe(
         return list(tool.observe(video, span, seen))
     tool.start(video, span)
     found: list[Observation] = []
-    for frame in watched(video, span, tool.rate):
+    for frame in watched(video, span, tool):
         alive = weakref.ref(frame)
         found += tool.see(frame)
         del frame
@@ -109,8 +109,8 @@ def observe(
     return found + list(tool.finish())
 
 
-def watched(video: Video, span: Span | None, rate: float) -> Iterator[Watched]:
-    for frame in video.frames(span, rate):
+def watched(video: Video, span: Span | None, tool: FrameTool) -> Iterator[Watched]:
+    for frame in video.frames(span, tool.rate, bool(getattr(tool, "keys", False))):
         yield Watched(frame)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import clips
 import pytest
 from clips import Pictures, Sound, every, opened, read, stamped, write
+from contract import check_tool
 from outside import Plates, clip
 
 from reelcue.index import library
@@ -219,6 +220,12 @@ class TestLevels:
                 if options is not None and name in TOOLS:
                     assert make(name, options).options.items() >= options.items()
                     assert make(name, options).cost < make(name).cost
+
+    @pytest.mark.parametrize("name", [name for name, options in LEVELS["fast"].items() if options])
+    def test_change_tools_that_keep_the_contract(self, name: str, tmp_path: Path) -> None:
+        slides = Pictures(every(5, 4), lambda t: clips.slide(["The harbour" if t < 2 else "Ships"], (640, 360)), fps=5)
+        video = Video(write(tmp_path / "talk.mp4", slides, Sound([(0, 4)])), tmp_path / "media", "0" * 16)
+        assert check_tool(make(name, LEVELS["fast"][name]), video)
 
     def test_are_known_by_name(self, tmp_path: Path) -> None:
         with Library(tmp_path / "library") as lib, pytest.raises(UsageError, match="'full'; there are fast, standard"):
