@@ -50,13 +50,13 @@ class Agent:
         citations: list[Citation] = []
         kept: list[Quote] = []
         if (count := finder.counted(quotes)) is not None:
-            rows = [actions.cite(quote.segment, quote.span, quote.text) for quote in quotes]
+            rows = [actions.cite(quote.segment, quote.span, quote.said) for quote in quotes]
             if not faults(count, [row.number for row in rows], actions.evidence, actions.counted):
                 sentences.append(Sentence(count, tuple(range(1, len(quotes) + 1)), "ok"))
         for quote in quotes:
             if cancel and cancel.is_set():
                 raise Cancelled
-            evidence = actions.cite(quote.segment, quote.span, quote.text)
+            evidence = actions.cite(quote.segment, quote.span, quote.said)
             text = finder.frame(quote)
             if faults(text, [evidence.number], actions.evidence):
                 sentences.append(Sentence("", (), "dropped"))
@@ -92,7 +92,7 @@ class Agent:
 
 def _citation(n: int, quote: Quote, video: VideoRow) -> Citation:
     at = wall_clock(video.recorded_at, quote.span.start) if video.unit == "seconds" else None
-    return Citation(n, video.id, video.name, quote.span, at, quote.segment.kind, quote.text)
+    return Citation(n, video.id, video.name, quote.span, at, quote.segment.kind, quote.said, quote.segment.rough)
 
 
 def _told(text: str, finder: Extractive, band: str, searched: Searched, anything: bool) -> str:

@@ -21,7 +21,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """An evidence number resolved by code. `n` counts from 1 in an answer; `at` is the wall clock of start, or None."""
+    """An evidence number resolved by code. `n` counts from 1 in an answer; `at` is the wall clock of start, or None;
+    `rough` says that the text is of a recogniser that makes many errors."""
 
     n: int
     video: str
@@ -30,11 +31,13 @@ class Citation:
     at: str | None
     kind: str
     text: str
+    rough: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "n": self.n, "video": self.video, "name": self.name, "start": round(self.span.start, 3),
             "end": round(self.span.end, 3), "at": self.at, "kind": self.kind, "text": self.text,
+            "rough": self.rough,
         }  # fmt: skip
 
 

@@ -85,14 +85,14 @@ class Extractive:
         """The sentence that presents a quote, in the question's language."""
         frames = self.question.rules.frames
         if quote.segment.kind == "speech":
-            name = "said" if quote.speaker else "heard"
+            name = "rough" if quote.segment.rough else "said" if quote.speaker else "heard"
         else:
             name = "written" if quote.segment.kind == "text" else "seen"
         if self.question.type == "when" and f"when_{name}" in frames:
             name = f"when_{name}"
         timed = self.actions.videos[quote.segment.video].unit == "seconds"
         at = clock(quote.span.start) if timed else f"#{quote.span.start:g}"
-        return frames[name].format(at=at, speaker=quote.speaker, quote=quote.text)
+        return frames[name].format(at=at, speaker=quote.speaker, quote=quote.said)
 
     # Strategies
 
@@ -220,7 +220,7 @@ class Extractive:
 
     def _fits(self, quote: Quote) -> bool:
         """Whether a quote can be the sort of answer that the question asks for."""
-        if quote.score < WEAK:
+        if quote.score < WEAK or not any(c.isalnum() for c in quote.said):
             return False
         if not stems(words(quote.text)) - stems(words(self.question.text)):  # it says only what the question says
             return self.question.type == "said"
@@ -240,10 +240,10 @@ class Extractive:
 
 
 def band(quotes: Sequence[Quote]) -> str:
-    """strong, weak or none, by the best quote."""
+    """strong, weak or none, by the best quote; what was roughly heard is never strong."""
     if not quotes:
         return "none"
-    return "strong" if max(quote.score for quote in quotes) >= STRONG else "weak"
+    return "strong" if any(quote.score >= STRONG and not quote.segment.rough for quote in quotes) else "weak"
 
 
 def _readable(quote: Quote) -> bool:

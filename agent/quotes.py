@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from .question import Question
 
 LONGEST = 600  # words that are compared by meaning for one answer: about 50 ms
 WORDS_WEIGHT = 0.6  # of words beside meaning (cosine) in a score
+DOUBTED = 0.3  # confidence of a word of a rough transcript below which it is not quoted
 _SENTENCE_WORDS = 45
 _READ = 190  # words of a text that the sentence model reads at most
 _GAP = 2.0  # seconds of silence that end a sentence
@@ -37,6 +39,11 @@ class Quote:
     @property
     def text(self) -> str:
         return " ".join(row.text.strip() for row in self.rows)
+
+    @property
+    def said(self) -> str:
+        """The text, in a rough transcript with … for words that its recogniser doubts."""
+        return " ".join(_masked(row) for row in self.rows) if self.segment.rough else self.text
 
     @property
     def speaker(self) -> str | None:
@@ -66,6 +73,12 @@ def sentences(segment: Segment, rows: Sequence[Row]) -> list[Quote]:
         else:
             last.append(row)
     return [Quote(segment, tuple(group)) for group in made]
+
+
+def _masked(row: Row) -> str:
+    words = row.data.get("words") or ()
+    told = " ".join("…" if score is not None and score < DOUBTED else text for _, _, text, score in words)
+    return re.sub(r"…( …)+", "…", told) if words else row.text.strip()
 
 
 def _size(text: str) -> int:
@@ -106,7 +119,10 @@ def coverage(quote: Quote, question: Question) -> float:
     """Share of the question's words that stand in the quote or in its speaker's name; 0 for a question without any."""
     if not question.terms:
         return 0.0
-    known = stems(words(f"{quote.text} {quote.speaker or ''}"))
+    said = words(f"{quote.text} {quote.speaker or ''}")
+    if quote.segment.rough:  # "clean rooms" may be "cleanrooms"
+        said = [*said, *map("".join, pairwise(said))]
+    known = stems(said)
     if quote.segment.kind == "speech":  # "the narrator" is whoever speaks
         known |= stems(question.rules.speakers)
     return sum(stem(term) in known for term in question.terms) / len(question.terms)

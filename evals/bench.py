@@ -12,6 +12,7 @@ from ..tools.errors import ToolUnavailable, UsageError
 from .bench_ingest import ingest
 from .bench_memory import memory
 from .bench_search import embed, library, search
+from .bench_sound import sound
 from .measure import FULL, QUICK, OnEvent, Result, Size, in_turns, short
 
 HELP = [sys.executable, "-m", "reelcue.ui.cli", "--help"]
@@ -67,5 +68,6 @@ BENCHES: Mapping[str, Callable[[Path, Size, OnEvent], Iterator[Result]]] = {
     "search": search,
     "library": library,
     "embed": embed,
+    "sound": sound,
     "start": start,
 }

@@ -79,6 +79,7 @@ class Ingest:
         self._jobs = jobs
         self._told = 0.0
         self._portable: dict[int, bool] = {}
+        self._advised: set[str] = set()
         self._store.requeue()
 
     # What there is to do
@@ -249,6 +250,7 @@ class Ingest:
         with self._guard(work, found.tool, [run]):
             if found.error is not None:
                 raise ToolFailed(found.error)
+            self._advise(run.tool, found)
             if outside := self.commit(work.path, work.row, run.job, found.observations, found.seconds):
                 work.notes.append(f"{found.tool}: {outside} observations outside of the video were left out")
             work.ran += 1
@@ -257,6 +259,13 @@ class Ingest:
             work.noted(found.tool, found.problems)
             if work.row != before:
                 self._store.put_video(work.row)
+
+    def _advise(self, tool: AnyTool, found: Found) -> None:
+        """What a tool that did its work less well than it could has to say of it (see `Speech.advice`), once."""
+        advice = getattr(tool, "advice", None) if found.observations else None
+        if advice and advice not in self._advised:
+            self._advised.add(advice)
+            self._on_event(Event("note", message=advice))
 
     def _broke_off(self, taken: Task, end: Ended) -> None:
         """What a worker left undone that ended in the middle of a task has failed."""

@@ -104,10 +104,12 @@ def _pass(video: Video, tools: Sequence[FrameTool], keys: bool, report: Report) 
 
 def _observe(video: Video, tool: Tool, needed: Sequence[Observation], report: Report) -> Found:
     began, before, run = time.process_time(), problems(video), _Run(tool)
+    video.listener = lambda second: report(tool.name, second)
     with run.guard():
         for observation in tool.observe(video, None, needed):
             run.seen.append(observation)
             report(tool.name, observation.span.start)
+    video.listener = None
     return _found(run, video, before, time.process_time() - began)
 
 

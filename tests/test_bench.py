@@ -212,5 +212,5 @@ def test_run_picks_a_bench_and_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     assert [result.name for result in results] == ["start.help"]
     assert len(results[0].detail["rounds"]) == 2
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UsageError, match="no bench 'all'; there are ingest, memory, search, library, embed, start"):
+    with pytest.raises(UsageError, match="no bench 'all'; there are ingest, memory, search, library, embed, sound, start"):
         bench.run("all", quick=True)

@@ -12,13 +12,14 @@ TOOLS = {
     "subtitles": "subtitles:Subtitles",
     "ocr": "ocr:TextReader",
     "replay": "replay:Replay",
+    "speech": "speech:Speech",
 }
 # How thoroughly videos are looked through: constructor options of tools by name, None for one that is left out.
 LEVELS: Mapping[str, Mapping[str, Mapping[str, Any] | None]] = {
     "fast": {"scan": {"keys": True, "rate": 2.0, "cut": 0.3}, "ocr": {"per_hour": 60}, "speech": None},
     "standard": {},
 }
-DEFAULT = ("scan", "subtitles", "ocr", "replay")
+DEFAULT = ("scan", "subtitles", "ocr", "replay", "speech")
 
 
 def make(name: str, options: Mapping[str, Any] | None = None) -> Tool | FrameTool:

@@ -59,6 +59,8 @@ class Video:
     people what is wrong with the file as far as it has been read. Raises VideoError, naming the file and the remedy.
     """
 
+    listener: Callable[[float], None] | None = None  # told the second of each piece of sound that is taken
+
     def __init__(self, path: Path, folder: Path, id: str = "") -> None:
         self.path = Path(path)
         self.folder = Path(folder)
@@ -126,7 +128,7 @@ class Video:
         if channels not in LAYOUTS or rate < 1:
             raise ValueError(f"sound comes with 1 or 2 channels and a rate above 0, not {channels} at {rate}")
         start, end = (span.start, span.end) if span else (0.0, math.inf)
-        return _cut(self._reach(start, lambda seek: self._sound(seek, rate, channels)), start, end, rate)
+        return self._heard(_cut(self._reach(start, lambda seek: self._sound(seek, rate, channels)), start, end, rate))
 
     def subtitles(self, stream: Stream) -> Iterator[Cue]:
         """Cues of a text track in order. Raises VideoError for a track of pictures (PGS, DVB, VobSub)."""
@@ -279,6 +281,12 @@ class Video:
                     yield from made.pieces(decoded)
             if made:
                 yield from made.pieces(None)
+
+    def _heard(self, pieces: Timed[NDArray[np.float32]]) -> Timed[NDArray[np.float32]]:
+        for piece in pieces:
+            if self.listener:
+                self.listener(piece[0])
+            yield piece
 
     def _cues(self, stream: Stream) -> Iterator[Cue]:
         """Cues as they come; one without an end has its start for it."""

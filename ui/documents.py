@@ -44,6 +44,7 @@ def hit(found: "Hit", videos: Mapping[str, "VideoRow"]) -> dict[str, Any]:
     return {
         "video": segment.video, "name": videos[segment.video].name, "start": round(segment.span.start, 3),
         "end": round(segment.span.end, 3), "kind": segment.kind, "text": segment.text, "score": round(found.score, 4),
+        "rough": segment.rough,
     }  # fmt: skip
 
 

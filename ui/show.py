@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..index.library import Added
     from ..index.mentions import Mention
     from ..index.recorded import Old
-    from ..index.rows import JobRow, Row, VideoRow
+    from ..index.rows import JobRow, Row, Segment, VideoRow
     from ..index.search import Hit
 
 _WIDE = 100_000  # columns where no terminal limits them: one row stays one line
@@ -82,7 +82,7 @@ def hits(out: Console, groups: Sequence[tuple[str, Sequence["Hit"]]], videos: Ma
     def cells(hit: "Hit") -> Sequence[str | Text]:
         segment, video = hit.segment, videos[hit.segment.video]
         when = period(segment.span.start, segment.span.end, video.unit)
-        return safe(video.name), when, segment.kind, f"{hit.score:.2f}", safe(segment.text)
+        return safe(video.name), when, _kind(segment), f"{hit.score:.2f}", safe(segment.text)
 
     _table(out, ("video", "time", "kind", "score", "text"), (cells(hit) for _, found in groups for hit in found))
 
@@ -95,7 +95,7 @@ def mentions(out: Console, found: Iterable["Mention"], videos: Mapping[str, "Vid
         video = videos[mention.segment.video]
         counts[video.id] += 1
         when = period(mention.span.start, mention.span.end, video.unit)
-        return safe(video.name), when, mention.segment.kind, safe(mention.text)
+        return safe(video.name), when, _kind(mention.segment), safe(mention.text)
 
     _table(out, ("video", "time", "kind", "text"), map(cells, found))
     out.print(f"{counts.total()} moments in {len(counts)} of {len(videos)} videos")
@@ -241,7 +241,7 @@ def cost(usage: Usage) -> str:
 def _citation(citation: Citation, unit: str) -> Text:
     when = period(citation.span.start, citation.span.end, unit)
     at = f" ({citation.at})" if citation.at else ""
-    return safe(f'[{citation.n}] {citation.name} {when}{at} {citation.kind} "{citation.text}"')
+    return safe(f'[{citation.n}] {citation.name} {when}{at} {_kind(citation)} "{citation.text}"')
 
 
 def _searched(searched: Searched) -> str:
@@ -275,3 +275,7 @@ def _table(out: Console, head: Sequence[str], rows: Iterable[Sequence[str | Text
     for cells in rows:
         table.add_row(*cells)
     out.print(table)
+
+
+def _kind(found: "Segment | Citation") -> str:
+    return f"{found.kind} (rough)" if found.rough else found.kind
