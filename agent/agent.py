@@ -92,7 +92,7 @@ class Agent:
 
 def _citation(n: int, quote: Quote, video: VideoRow) -> Citation:
     at = wall_clock(video.recorded_at, quote.span.start) if video.unit == "seconds" else None
-    return Citation(n, video.id, video.name, quote.span, at, quote.segment.kind, quote.text)
+    return Citation(n, video.id, video.name, quote.span, at, quote.segment.kind, quote.text, quote.segment.language)
 
 
 def _told(text: str, finder: Extractive, band: str, searched: Searched, anything: bool) -> str:

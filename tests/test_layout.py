@@ -44,6 +44,7 @@ PLACES = {
     "onnx": ("tools/bert.py",),
     "onnxruntime": ("tools/bert.py", "tools/embed.py"),
     "platformdirs": ("tools/embed.py", "agent/settings.py", "ui/cli.py"),
+    "py3langid": ("tools/languages.py",),
     "rapidocr": ("tools/textlines.py",),
     "rich": ("ui/*.py",),
     "safetensors": ("tools/bert.py",),
@@ -57,7 +58,7 @@ PLACES = {
 TYPES_ONLY = {"av": ("tools/frame.py",), "onnx": ("tools/bert.py",)}
 LAZY = (
     *("onnx", "onnxruntime", "rapidocr", "safetensors", "tokenizers", "torch", "transformers", "gradio", "chromadb"),
-    *("bm25s", "Stemmer"),
+    *("bm25s", "Stemmer", "py3langid"),
 )
 NOWHERE = ("pickle", "marshal", "shelve", "dill")
 NEVER_CALLED = ("eval", "exec", "compile", "__import__", "print", "breakpoint")
