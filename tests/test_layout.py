@@ -43,7 +43,7 @@ PLACES = {
     "llama_cpp": (),
     "onnx": ("tools/bert.py",),
     "onnxruntime": ("tools/bert.py", "tools/embed.py"),
-    "platformdirs": ("tools/embed.py", "agent/settings.py", "ui/cli.py"),
+    "platformdirs": ("tools/embed.py", "tools/hub.py", "tools/pack.py", "agent/settings.py", "ui/cli.py"),
     "py3langid": ("tools/languages.py",),
     "rapidocr": ("tools/textlines.py",),
     "rich": ("ui/*.py",),
