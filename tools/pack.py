@@ -1,7 +1,7 @@
 """A sentence model's folder, as its own files describe it: what the graph needs, how long a text, which languages.
 
 The files are those of the sentence-transformers library: config.json, model.safetensors and tokenizer.json, and where
-they are there modules.json, 1_Pooling/config.json, sentence_bert_config.json, and the languages at the head of README.md.
+they are there modules.json, 1_Pooling/config.json and sentence_bert_config.json. README.md begins with the languages.
 """
 
 import hashlib
