@@ -184,9 +184,9 @@ class Library:
         embedder = load(self.model)
 
         def told(fraction: float) -> None:
+            on_event(Event("progress", tool="embedding", fraction=fraction))
             if cancel and cancel.is_set():
                 raise Cancelled
-            on_event(Event("progress", tool="embedding", fraction=fraction))
 
         with self._locked(on_event, cancel):
             return renew(self.store, embedder, told)

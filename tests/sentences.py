@@ -12,7 +12,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 MEANINGS = (
     "the der die das", "harbour hafen", "is ist", "old alt", "ships schiffe", "winter", "in im", "ice eis",
-    "snow schnee", "bread brot", "baker bäcker", "bakes backt", "morning morgen", "every jeden", "where wo", "lie liegen", "and und",
+    "snow schnee", "bread brot", "baker bäcker", "bakes backt", "morning morgen", "every jeden", "where wo",
+    "lie liegen", "and und",
 )  # fmt: skip
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 WORDS = [word for meaning in MEANINGS for word in meaning.split()]
