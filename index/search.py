@@ -148,10 +148,11 @@ class Searcher:
         if not self._embedder.understands(query):
             return (guess(query) or "",)
         key = (self._store.changes(), None if videos is None else tuple(videos))
-        if self._tongues[0] != key:
-            unknown = (tag for tag in self._store.languages(videos) if not self._embedder.knows(tag))
-            self._tongues = key, tuple(sorted(unknown))
-        return self._tongues[1]
+        kept, unknown = self._tongues
+        if kept != key:
+            unknown = tuple(sorted(tag for tag in self._store.languages(videos) if not self._embedder.knows(tag)))
+            self._tongues = key, unknown
+        return unknown
 
     def _asked(self, query: str, wanted: Sequence[str], videos: Sequence[str] | None, count: int) -> _Query:
         found = self._holding(wanted, videos)

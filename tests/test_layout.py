@@ -42,7 +42,7 @@ PLACES = {
     "langgraph": (),
     "llama_cpp": (),
     "onnx": ("tools/bert.py",),
-    "onnxruntime": ("tools/bert.py", "tools/embed.py"),
+    "onnxruntime": ("tools/bert.py", "tools/embed.py", "tools/textlines.py"),
     "platformdirs": ("tools/embed.py", "tools/hub.py", "tools/pack.py", "agent/settings.py", "ui/cli.py"),
     "py3langid": ("tools/languages.py",),
     "rapidocr": ("tools/textlines.py",),
