@@ -9,6 +9,7 @@ from ..index.library import Library
 from ..index.rows import VideoRow
 from ..index.scope import Chosen, Scope
 from ..tools.errors import UsageError
+from ..tools.languages import language_name
 from . import question as questions
 from .actions import Actions
 from .answer import Answer, Citation, Searched, Sentence, Step, Usage, joined, wall_clock
@@ -69,7 +70,9 @@ class Agent:
             sentences.append(Sentence(text, (len(citations),), "ok"))
             yield sentences[-1]
         counted = self.library.store.there(ids or None) - {*_SHADOWS}
-        searched = Searched(len(chosen.videos), self.library.completed(*ids), tuple(sorted(kinds)), finder.missing())
+        words_only = self.library.words_only(asked.text, scope)
+        complete = self.library.completed(*ids)
+        searched = Searched(len(chosen.videos), complete, tuple(sorted(kinds)), finder.missing(), words_only)
         yield Answer(
             question=asked.text,
             answer=_told(joined(sentences), finder, band(kept), searched, bool(counted)),
@@ -92,7 +95,10 @@ class Agent:
 
 def _citation(n: int, quote: Quote, video: VideoRow) -> Citation:
     at = wall_clock(video.recorded_at, quote.span.start) if video.unit == "seconds" else None
-    return Citation(n, video.id, video.name, quote.span, at, quote.segment.kind, quote.said, quote.segment.rough)
+    segment = quote.segment
+    return Citation(
+        n, video.id, video.name, quote.span, at, segment.kind, quote.said, segment.language, segment.rough
+    )
 
 
 def _told(text: str, finder: Extractive, band: str, searched: Searched, anything: bool) -> str:
@@ -106,4 +112,7 @@ def _told(text: str, finder: Extractive, band: str, searched: Searched, anything
     if band != "none":
         return text
     told = frames["none"].format(kinds=named(searched.kinds)) if anything else frames["nothing"]
+    if searched.words_only:
+        tongues = ", ".join(map(language_name, searched.words_only))
+        told = f"{told} {frames['words_only'].format(languages=tongues)}"
     return f"{told} {frames['missing'].format(kinds=named(searched.missing))}" if searched.missing else told

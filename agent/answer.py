@@ -31,13 +31,14 @@ class Citation:
     at: str | None
     kind: str
     text: str
+    language: str | None = None  # BCP 47
     rough: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "n": self.n, "video": self.video, "name": self.name, "start": round(self.span.start, 3),
             "end": round(self.span.end, 3), "at": self.at, "kind": self.kind, "text": self.text,
-            "rough": self.rough,
+            "language": self.language, "rough": self.rough,
         }  # fmt: skip
 
 
@@ -63,12 +64,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What was looked through: videos in scope, those fully indexed, kinds looked for, and those missing."""
+    """What was looked through: videos in scope, those fully indexed, kinds looked for, and those missing; `words_only`
+    are languages (BCP 47) that the sentence model does not know, in which only words counted."""
 
     videos: int
     complete: int
     kinds: tuple[str, ...]
     missing: tuple[str, ...]
+    words_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

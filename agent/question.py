@@ -110,7 +110,7 @@ def _type(text: str, low: str, book: Rules, embedder: Embedder | None) -> str:
     for kind in book.types:
         if any(re.search(pattern, low) for pattern in kind["patterns"]):
             return str(kind["name"])
-    if embedder is None or book.language != "en":
+    if embedder is None or not embedder.understands(text):
         return "what"
     pairs = [(str(kind["name"]), described) for kind in book.types for described in kind["describe"]]
     scores = [float(np.vecdot(embedder.query(described), embedder.query(text))) for _, described in pairs]

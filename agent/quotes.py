@@ -90,12 +90,14 @@ def scored(quotes: Iterable[Quote], question: Question, embedder: Embedder | Non
     quotes, covered = _shortlist([(quote, coverage(quote, question)) for quote in quotes])
     if not quotes:
         return []
-    if embedder is None or question.rules.language != "en":
-        found = covered
-    else:
-        vectors = embedder([quote.text for quote in quotes])
-        cosine = np.maximum(np.vecdot(vectors, embedder.query(question.text)), 0)  # (quotes,)
-        found = [(float(c) + WORDS_WEIGHT * s) / (1 + WORDS_WEIGHT) for c, s in zip(cosine, covered, strict=True)]
+    found = list(covered)
+    knows = embedder is not None and embedder.understands(question.text)
+    at = [i for i, quote in enumerate(quotes) if embedder and knows and embedder.knows(quote.segment.language)]
+    if embedder and at:
+        vectors = embedder([quotes[i].text for i in at])
+        cosine = np.maximum(np.vecdot(vectors, embedder.query(question.text)), 0)  # (quotes that it knows,)
+        for i, c in zip(at, map(float, cosine), strict=True):
+            found[i] = (c + WORDS_WEIGHT * covered[i]) / (1 + WORDS_WEIGHT)
     made = [replace(q, score=min(1.0, s), coverage=c) for q, s, c in zip(quotes, found, covered, strict=True)]
     return sorted(made, key=lambda quote: (-quote.score, quote.span))
 

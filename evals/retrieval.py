@@ -169,7 +169,7 @@ class _Remembering:
     """An embedder that embeds each row once, however many questions are asked of it."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self.query, self.knows, self.space = embedder.query, embedder.knows, embedder.space
+        self.query, self.knows, self.understands = embedder.query, embedder.knows, embedder.understands
         self._embedder, self._known = embedder, dict[str, Any]()
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:

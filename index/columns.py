@@ -34,6 +34,12 @@ def insert(table: str, names: str) -> str:
     return f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' for _ in names.split(', '))})"
 
 
+def upsert(table: str, names: str, key: str, *kept: str) -> str:
+    """The same; a row that has the key already takes over all values but those that are kept."""
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names.split(", ") if name not in (key, *kept))
+    return f"{insert(table, names)} ON CONFLICT ({key}) DO UPDATE SET {updates}"
+
+
 def slot(spec: JobSpec) -> Columns:
     """Values for SLOT."""
     start, end = (spec.span.start, spec.span.end) if spec.span else (None, None)

@@ -36,14 +36,14 @@ class Finding:
     remedy: str = ""
 
 
-def machine() -> Iterator[Finding]:
-    """Findings about Python, the packages, the tools and the sentence model."""
+def machine(embedder: str = embed.MINILM) -> Iterator[Finding]:
+    """Findings about Python, the packages, the tools and the sentence model of the settings."""
     python = f"Python {platform.python_version()}"
     yield Finding("ok", f"reelcue {metadata.version('reelcue')}, {python}, {platform.platform()}")
     yield from _packages()
     for name in registry.TOOLS:
         yield _tool(name)
-    yield _minilm()
+    yield _minilm() if embedder == embed.MINILM else _embedder(embedder)
 
 
 def library(lib: "Library") -> Iterator[Finding]:
@@ -101,6 +101,15 @@ def _minilm() -> Finding:
     return Finding("ok", f"sentence model: pack installed, digests right, {state}")
 
 
+def _embedder(name: str) -> Finding:
+    try:
+        found = embed.load(name)
+    except ToolUnavailable as error:
+        return Finding("warning", "sentence model: none, search is by words only", str(error))
+    known = "all languages" if found.languages is None else ", ".join(sorted(found.languages))
+    return Finding("ok", f"sentence model: {line(name)}, space {found.space}, knows {known}")
+
+
 def _holdings(lib: "Library") -> Finding:
     videos, jobs = lib.videos(), lib.store.jobs()
     segments = len(lib.store.outline())
@@ -153,9 +162,11 @@ def _folders(lib: "Library") -> Iterator[Finding]:
 def _vectors(lib: "Library") -> Iterator[Finding]:
     if lib.embedder is None:
         return
-    if missing := len(lib.store.without_vector(lib.embedder.space)):
-        remedy = "add any of its videos again: that makes them"
-        yield Finding("warning", f"{missing} or more segments have no vector and are found by words only", remedy)
+    if missing := lib.store.unvectored(lib.embedder.space):
+        others = ", ".join(sorted(lib.store.spaces() - {lib.embedder.space}))
+        told = f" of this sentence model ({lib.embedder.space}) but of {line(others)}" if others else ""
+        remedy = "run reelcue reindex: that makes them, without reading the videos"
+        yield Finding("warning", f"{missing} segments have no vector{told} and are found by words only", remedy)
 
 
 def _queries(lib: "Library") -> Finding:

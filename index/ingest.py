@@ -9,12 +9,11 @@ from heapq import heapify, heappop, heappush
 from pathlib import Path
 from threading import Event as Flag
 
-import numpy as np
-
 from ..tools.base import FrameTool, Observation, Span, Tool
 from ..tools.embed import Embedder
 from ..tools.errors import LibraryError, ToolFailed
 from ..tools.text import line
+from .embedding import STALE, centre, fill, stale
 from .estimate import Estimate
 from .files import digest
 from .intake import Work
@@ -301,17 +300,15 @@ class Ingest:
 
     def embed(self, video: str | None = None) -> None:
         """Gives each segment of a video, or of all, that has none its vector, and that video, and any that got vectors,
-        the mean of its segments'."""
+        the mean of its segments'. Those with vectors of another model keep these until `reelcue reindex`."""
         if self._embedder is None:
             return
-        space, changed = self._embedder.space, {video} if video else set[str]()
-        while segments := self._store.without_vector(space, video, limit=512):
-            self.stop()
-            self._store.put_vectors(space, [s.n for s in segments], self._embedder([s.text for s in segments]))
-            changed |= {segment.video for segment in segments}
-        for id in sorted(changed):
-            _, vectors = self._store.vectors(space, [id])
-            self._store.put_video_vector(space, id, np.mean(vectors, axis=0) if len(vectors) else np.zeros(1))
+        if video is None and stale(self._store, self._embedder):
+            self._on_event(Event("note", message=STALE))
+            return
+        changed = fill(self._store, self._embedder, video, lambda made: self.stop())
+        for id in sorted(changed | ({video} if video else set())):
+            centre(self._store, self._embedder.space, id)
 
     @contextmanager
     def _guard(self, work: Work, names: str, runs: Sequence[Run]) -> Iterator[None]:

@@ -13,11 +13,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..tools.base import FrameTool, Span, Tool
-from ..tools.embed import Embedder, load_minilm
+from ..tools.embed import MINILM, Embedder, load
 from ..tools.errors import LibraryError, ToolUnavailable, UsageError
 from ..tools.registry import DEFAULT, LEVELS, make
 from ..tools.text import fold, line
 from .adding import Added, add
+from .embedding import STALE, renew, stale
 from .files import expand, is_timeline, offline, place
 from .ingest import Cancelled, Event, Ingest
 from .intake import Intake
@@ -36,7 +37,8 @@ class Library:
     """Opens a library, and makes it where there is none unless `create` is false.
 
     `tools` are names of the registry, outside tools as "package.module:Class", or objects; `options` are constructor
-    arguments for named ones. Reading is thread-safe and goes on while another process adds; one process adds at a time.
+    arguments for named ones. `embedder` is the sentence model: minilm, a folder, or the id of one that was fetched.
+    Reading is thread-safe and goes on while another process adds; one process adds at a time.
     Raises LibraryError.
     """
 
@@ -47,10 +49,12 @@ class Library:
         create: bool = True,
         *,
         options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        embedder: str = MINILM,
     ) -> None:
         self.path = Path(path).absolute()
         self._tools = tuple(tools)
         self._options = options
+        self.model = embedder
         self.problem: str | None = None
         self.store = Store(self.path / "index.sqlite", create)
 
@@ -59,15 +63,17 @@ class Library:
 
     @cached_property
     def embedder(self) -> Embedder | None:
-        """None without the model pack; then search is by words only, and `problem` says what to do."""
+        """None without the sentence model; then search is by words only, and `problem` says what to do."""
         try:
-            return load_minilm()
+            return load(self.model)
         except ToolUnavailable as error:
             self.problem = str(error)
             return None
 
     @cached_property
     def _searcher(self) -> Searcher:
+        if stale(self.store, self.embedder):
+            self.problem = STALE
         return Searcher(self.store, self.embedder)
 
     def __enter__(self) -> "Library":
@@ -168,6 +174,22 @@ class Library:
                 self.store.remove_video(video)
                 shutil.rmtree(self.folder(video), ignore_errors=True)
                 on_event(Event("progress", video=video, tool="removing", fraction=n / len(videos)))
+
+    def reembed(self, on_event: Callable[[Event], None] = lambda event: None, cancel: Flag | None = None) -> int:
+        """Vectors of all passages by the library's sentence model, without reading a video; how many had none yet.
+
+        Those of another model are deleted once all are there. Raises ToolUnavailable, LibraryError, and Cancelled once
+        `cancel` is set: the next call goes on from there.
+        """
+        embedder = load(self.model)
+
+        def told(fraction: float) -> None:
+            on_event(Event("progress", tool="embedding", fraction=fraction))
+            if cancel and cancel.is_set():
+                raise Cancelled
+
+        with self._locked(on_event, cancel):
+            return renew(self.store, embedder, told)
 
     def _made(self, level: str, subtitles: Path | str | None, refresh: Sequence[str]) -> list[Tool | FrameTool]:
         if level not in LEVELS:
@@ -277,6 +299,12 @@ class Library:
         chosen = self.choose(scope)
         spans = {**chosen.within, **(within or {})}
         return self._searcher.search(query, [row.id for row in chosen.videos], kinds, spans, k)
+
+    def words_only(self, query: str, scope: Scope | None = None) -> tuple[str, ...]:
+        """Languages that the sentence model does not know, in which a search goes by words: the query's, else those of
+        passages. None where there is no model."""
+        videos = None if scope is None or scope.whole else [row.id for row in self.choose(scope).videos]
+        return self._searcher.words_only(query, videos)
 
     def mentions(
         self,

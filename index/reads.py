@@ -18,6 +18,7 @@ Vectors = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 Outline = tuple[int, str, float, float, str | None, float | None, int]
 
+_WITHOUT = "NOT EXISTS (SELECT 1 FROM vectors v WHERE v.segment = segments.n AND v.space = ?)"
 _RANGES = 16  # videos that are looked through one by one; of more, all are looked through at once
 _PAGE = 8192  # vectors read at a time, so that reading all of them needs little more memory than they do
 
@@ -221,14 +222,26 @@ class Reads(ABC):
         found = self.select(f"{listing} ORDER BY video", (space, _array(videos)))
         return [id for id, _ in found], columns.to_vectors(blob for _, blob in found)
 
-    def without_vector(self, space: str, video: str | None = None, limit: int = 1000) -> list[Segment]:
-        """Segments, of a video or of all, that have no vector in `space` yet, lowest numbers first."""
+    def without_vector(self, space: str, video: str | None = None, limit: int = 1000, after: int = -1) -> list[Segment]:
+        """Segments, of a video or of all, that have no vector in `space` yet, lowest first: those `after` a number."""
         block = None if video is None else self.blocks([video]).get(video, -1)
         first, last = (0, 2**63 - 1) if block is None else (block << BLOCK, _last(block))
-        without = "NOT EXISTS (SELECT 1 FROM vectors v WHERE v.segment = segments.n AND v.space = ?)"
-        listing = f"SELECT {columns.SEGMENT} FROM segments WHERE n BETWEEN ? AND ? AND {without} ORDER BY n LIMIT ?"
-        found = self.select(listing, (first, last, space, limit))
+        listing = f"SELECT {columns.SEGMENT} FROM segments WHERE n BETWEEN ? AND ? AND {_WITHOUT} ORDER BY n LIMIT ?"
+        found = self.select(listing, (max(first, after + 1), last, space, limit))
         return [columns.to_segment(row) for row in found]
+
+    def unvectored(self, space: str) -> int:
+        """How many segments have no vector in `space`."""
+        return int(self.select(f"SELECT count(*) FROM segments WHERE {_WITHOUT}", (space,))[0][0])
+
+    def spaces(self) -> set[str]:
+        """Names of the spaces that videos have vectors in."""
+        return {space for (space,) in self.select("SELECT DISTINCT space FROM video_vectors")}
+
+    def languages(self, videos: Iterable[str] | None = None) -> set[str]:
+        """Languages (BCP 47) of the segments, where known."""
+        where, values = _where(("video IN (SELECT value FROM json_each(?))", _array(videos)))
+        return {tag for (tag,) in self.select(f"SELECT DISTINCT language FROM segments {where}", values) if tag}
 
     def turns(self, conversation: str) -> list[Turn]:
         listing = "SELECT n, conversation, question, answer, created FROM turns WHERE conversation = ? ORDER BY n"

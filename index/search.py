@@ -21,7 +21,8 @@ import numpy as np
 from ..tools.base import KINDS, Span
 from ..tools.embed import Embedder
 from ..tools.errors import UsageError
-from ..tools.text import clean, has_cjk
+from ..tools.languages import guess
+from ..tools.text import clean
 from .reads import Reads
 from .rows import Segment
 from .table import Table
@@ -93,6 +94,7 @@ class Searcher:
         self._store, self._embedder, self._near = store, embedder, near
         self._lock = Lock()
         self._kept: tuple[Any, Table] | None = None
+        self._tongues: tuple[Any, tuple[str, ...]] = (None, ())  # those that are not known, of the scope last asked
         self._counted = (-1, 0)  # changes of the library, segments then
         self._common: dict[str, int] = {}  # words that are too common in a library of so many segments
 
@@ -138,6 +140,20 @@ class Searcher:
             about = dict(zip(ids, map(float, np.vecdot(vectors, vector)), strict=True)) if ids else {}
         return sorted(groups.items(), key=lambda group: -(group[1][0].score + PRIOR * about.get(group[0], 0.0)))
 
+    def words_only(self, query: str, videos: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Languages in which only words count: the query's if the sentence model does not know it, else those of
+        segments that it does not know."""
+        if self._embedder is None or self._embedder.languages is None:
+            return ()
+        if not self._embedder.understands(query):
+            return (guess(query) or "",)
+        key = (self._store.changes(), None if videos is None else tuple(videos))
+        kept, unknown = self._tongues
+        if kept != key:
+            unknown = tuple(sorted(tag for tag in self._store.languages(videos) if not self._embedder.knows(tag)))
+            self._tongues = key, unknown
+        return unknown
+
     def _asked(self, query: str, wanted: Sequence[str], videos: Sequence[str] | None, count: int) -> _Query:
         found = self._holding(wanted, videos)
         words = [(numbers, math.log((count + _PRETENDED) / (len(numbers) + 1))) for numbers in found]
@@ -145,7 +161,7 @@ class Searcher:
 
     def _vector(self, query: str) -> Any:
         """(dimensions,), or None where only words count."""
-        if self._embedder is None or not self._embedder.knows("zh" if has_cjk(query) else "en"):
+        if self._embedder is None or not self._embedder.understands(query):
             return None
         return self._embedder.query(query)
 

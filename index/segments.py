@@ -2,21 +2,25 @@
 
 Speech is cut at about 100 words, at the end of a sentence or a turn, with the speaker's name in the text; text in the
 picture is one passage per screen; every other observation is a passage of its own (it is short, and widening it loses
-the moment).
+the moment). Each passage has a language: that of its rows, else the one that its text is written in.
 """
 
 from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from ..tools.base import Span
+from ..tools.languages import identify, script
 from ..tools.text import has_cjk
 from .rows import Row, Segment, Word
 
 UNSEARCHED = ("shot", "quality")  # kinds that never become segments
 WORDS = 100  # about 40 seconds of talk
 PAUSE = 8.0  # seconds of silence that end a passage
+_CLEAR, _FEW = 0.9, 3  # share of the passages of a known language, and how many, from which the others take theirs
 _SAME = 0.05  # seconds: times closer than this are the same
 _ENDS = tuple(".!?…。！？\"'”’)")
 
@@ -38,7 +42,25 @@ def gather(rows: Sequence[Row], shots: Sequence[Span] = (), *, timed: bool = Tru
         else:
             groups = ([row] for row in of_kind)
         made += [_segment(group) for group in groups if any(row.text.strip() for row in group)]
-    return list({segment.id: segment for segment in made}.values())
+    return _identified(list({segment.id: segment for segment in made}.values()))
+
+
+def _identified(segments: Sequence[Segment]) -> list[Segment]:
+    """With languages; a text too short to tell takes that of nearly all others of its kind in its script."""
+    made = [one if one.language else replace(one, language=identify(one.text)) for one in segments]
+    if all(one.language for one in made):
+        return made
+    scripts = [(one.kind, one.tool, script(one.text)) for one in made]
+    counts: dict[tuple[str, str, str | None], Counter[str]] = defaultdict(Counter)
+    for one, written in zip(made, scripts, strict=True):
+        counts[written].update([one.language] if one.language else [])
+    clear: dict[tuple[str, str, str | None], str] = {}
+    for written, languages in counts.items():
+        for language, count in languages.most_common(1):
+            if count >= max(_FEW, _CLEAR * languages.total()):
+                clear[written] = language
+    pairs = zip(made, scripts, strict=True)
+    return [one if one.language else replace(one, language=clear.get(written)) for one, written in pairs]
 
 
 def _passages(rows: list[Row], timed: bool) -> Iterator[list[Row]]:

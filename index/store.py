@@ -95,11 +95,9 @@ class Store(Reads):
 
     def put_video(self, video: VideoRow) -> None:
         """Adds a video, or brings all its columns but `added_at` up to date."""
-        names = columns.VIDEO.split(", ")
-        updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in ("id", "added_at"))
         values = columns.from_video(replace(video, added_at=video.added_at or _now()))
         with self._transaction(content=True) as db:
-            db.execute(f"{columns.insert('videos', columns.VIDEO)} ON CONFLICT (id) DO UPDATE SET {updates}", values)
+            db.execute(columns.upsert("videos", columns.VIDEO, "id", "added_at"), values)
 
     def remove_video(self, id: str) -> bool:
         """Forgets a video and all that is known of it; false when there was none."""
@@ -110,9 +108,8 @@ class Store(Reads):
 
     def queue(self, spec: JobSpec, again: bool = False) -> JobRow:
         """The job for `spec`, made if there is none. One that failed or was blocked is queued again; with `again` so is
-        a finished one, whose rows stay until the new run replaces them.
-
-        Other jobs that wait for the same (video, tool, span, question) with other options are dropped.
+        a finished one, whose rows stay until the new run replaces them. Others that wait for the same (video, tool,
+        span, question) with other options are dropped.
         """
         self.queue_all([(spec, again)])
         return next(job for job in self.jobs(spec.video) if job.key == spec.key)
@@ -217,6 +214,12 @@ class Store(Reads):
                     (space, blob, video),
                 )
 
+    def keep_space(self, space: str) -> None:
+        """Deletes the vectors of all other spaces."""
+        with self._transaction(content=True) as db:
+            for table in ("vectors", "video_vectors", "pending"):
+                db.execute(f"DELETE FROM {table} WHERE space != ?", (space,))
+
     def add_turn(self, conversation: str, question: str, answer: Mapping[str, Any]) -> int:
         """Appends a question and its answer to a conversation; returns the turn's number."""
         values = (clean(conversation), clean(question), canonical(clean_data(dict(answer))), _now())
@@ -226,8 +229,7 @@ class Store(Reads):
 
     def set_meta(self, key: str, value: str) -> None:
         with self._transaction() as db:
-            insert = columns.insert("meta", "key, value")
-            db.execute(f"{insert} ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+            db.execute(columns.upsert("meta", "key, value", "key"), (key, value))
 
     # Connections and transactions
 

@@ -173,7 +173,9 @@ def test_the_json_of_an_answer(library: Library) -> None:
         "schema", "question", "answer", "found", "band", "sentences", "citations", "choice", "data", "conversation",
         "searched", "steps", "usage", "sent_to",
     }  # fmt: skip
-    assert set(document["citations"][0]) == {"n", "video", "name", "start", "end", "at", "kind", "text"}
+    assert set(document["citations"][0]) == {
+        "n", "video", "name", "start", "end", "at", "kind", "text", "language", "rough",
+    }  # fmt: skip
     assert document["sentences"][0] == {"text": document["answer"], "citations": [1], "checked": "ok"}
     assert document["searched"]["videos"] == document["searched"]["complete"] == 1
 

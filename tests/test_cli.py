@@ -31,7 +31,7 @@ class TestHelp:
         commands = get_command(app).commands  # type: ignore[attr-defined]
         below = {name: getattr(command, "commands", {}) or {"": None} for name, command in commands.items()}
         names = {f"{name} {sub}".strip() for name, subs in below.items() for sub in subs}
-        alone = "demo add ask search list show timeline remove doctor bench"
+        alone = "demo add ask search list show timeline remove doctor reindex bench"
         assert names == {*alone.split(), "models get", "eval run", "eval retrieval"}
         for name in names:
             assert f"Example:\n    reelcue {name}" in run(*name.split(), "--help").stdout
@@ -254,7 +254,7 @@ def test_eval_run_reports_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "there are ingest, memory, search, library, embed, start" in run("bench", "wings", code=2).stderr
+    assert "there are ingest, memory, search, library, embed, sound, start" in run("bench", "wings", code=2).stderr
     kept = Figure.of("start.help", "reelcue --help", "CPU s", [0.1, 0.2, 0.3], at_most=0.5)
     missed = Figure.of("ingest.scan", "[red]scan", "x", [2.0], at_most=1.6)
     monkeypatch.setattr(bench, "run", lambda name, quick, on_event: [kept])

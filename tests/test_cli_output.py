@@ -50,7 +50,9 @@ class TestHostileText:
         environ = os.environ | {"PYTHONIOENCODING": "ascii", "NO_COLOR": "1"}
         wanted = [row if part == "talk" else part for part in command]
         done = subprocess.run([*RUN, *wanted], env=environ, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "") and done.stdout.isascii()
+        told = "by words only: Chinese" if "search" in command else ""
+        assert done.returncode == 0 and done.stderr.startswith(told) and bool(done.stderr) == bool(told)
+        assert done.stdout.isascii() and done.stderr.isascii()
         if "--json" in command:
             assert json.loads(done.stdout)["rows"][0]["text"] == "今年的预算是四百万 é 😀。"
 

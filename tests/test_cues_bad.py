@@ -8,9 +8,9 @@ from clips import SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reelcue.tools.cues import MAX_BYTES, Line, Script, parse, read, script_language
+from reelcue.tools.cues import MAX_BYTES, Line, Script, parse, read
 from reelcue.tools.errors import SubtitleError
-from reelcue.tools.languages import language_tag
+from reelcue.tools.languages import language_tag, script_language
 
 ASS = b"[Events]\nFormat: Start, End, Name, Text\nDialogue: 0:00:01.00,0:00:02.00,Ann,Hello\n"
 

@@ -23,10 +23,10 @@ from reelcue.tools.video import Video
 
 @pytest.fixture(autouse=True)
 def words_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> None:
+    def missing(name: str) -> None:
         raise ToolUnavailable("no sentence model")
 
-    monkeypatch.setattr(library, "load_minilm", missing)
+    monkeypatch.setattr(library, "load", missing)
 
 
 @pytest.fixture

@@ -42,10 +42,11 @@ PLACES = {
     "langgraph": (),
     "llama_cpp": (),
     "onnx": ("tools/bert.py",),
-    "onnxruntime": ("tools/bert.py", "tools/embed.py"),
+    "onnxruntime": ("tools/bert.py", "tools/embed.py", "tools/textlines.py"),
     "jiwer": ("evals/wer.py",),
-    "platformdirs": ("tools/embed.py", "tools/hub.py", "agent/settings.py", "ui/cli.py"),
+    "platformdirs": ("tools/embed.py", "tools/hub.py", "tools/pack.py", "agent/settings.py", "ui/cli.py"),
     "pocketsphinx": ("tools/sphinx.py", "tools/voice.py"),
+    "py3langid": ("tools/languages.py",),
     "rapidocr": ("tools/textlines.py",),
     "rich": ("ui/*.py",),
     "safetensors": ("tools/bert.py",),
@@ -60,7 +61,7 @@ PLACES = {
 TYPES_ONLY = {"av": ("tools/frame.py",), "onnx": ("tools/bert.py",)}
 LAZY = (
     *("onnx", "onnxruntime", "rapidocr", "safetensors", "tokenizers", "torch", "transformers", "gradio", "chromadb"),
-    *("bm25s", "Stemmer", "jiwer", "pocketsphinx", "faster_whisper"),
+    *("bm25s", "Stemmer", "jiwer", "pocketsphinx", "faster_whisper", "py3langid"),
 )
 NOWHERE = ("pickle", "marshal", "shelve", "dill")
 NEVER_CALLED = ("eval", "exec", "compile", "__import__", "print", "breakpoint")

@@ -25,10 +25,10 @@ SHARED = pytest.mark.skipif(not clips.SHARED.is_dir(), reason="no public clips h
 
 @pytest.fixture(autouse=True)
 def words_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> None:
+    def missing(name: str) -> None:
         raise ToolUnavailable("no sentence model")
 
-    monkeypatch.setattr(library, "load_minilm", missing)
+    monkeypatch.setattr(library, "load", missing)
 
 
 def keyed(path: Path, seconds: float, every_: int, fps: int = 10, **more: Any) -> Video:

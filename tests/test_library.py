@@ -36,12 +36,12 @@ with Library(sys.argv[1], tools=("scan", "subtitles")) as lib:
 @pytest.fixture
 def lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     """An empty library that reads subtitles, without the sentence model."""
-    monkeypatch.setattr(library, "load_minilm", missing)
+    monkeypatch.setattr(library, "load", missing)
     with Library(tmp_path / "library", tools=("subtitles",)) as opened:
         yield opened
 
 
-def missing() -> None:
+def missing(name: str) -> None:
     raise ToolUnavailable("no sentence model; run reelcue models get minilm")
 
 

@@ -29,10 +29,10 @@ SRT = "1\n00:00:00,100 --> 00:00:00,900\nThis is number {}.\n"
 def lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     """An empty library that reads subtitles, without the sentence model."""
 
-    def missing() -> None:
+    def missing(name: str) -> None:
         raise ToolUnavailable("no sentence model")
 
-    monkeypatch.setattr(library, "load_minilm", missing)
+    monkeypatch.setattr(library, "load", missing)
     with Library(tmp_path / "library", tools=("subtitles",)) as opened:
         yield opened
 

@@ -19,10 +19,10 @@ from reelcue.tools.errors import ToolUnavailable, UsageError
 def lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     """Four videos: two whose time of recording is known, and two of which one was added long ago."""
 
-    def missing() -> None:
+    def missing(name: str) -> None:
         raise ToolUnavailable("no sentence model")
 
-    monkeypatch.setattr(library, "load_minilm", missing)
+    monkeypatch.setattr(library, "load", missing)
     with Library(tmp_path / "reelcue-library", tools=("scan", "subtitles")) as opened:
         folder = tmp_path / "films"
         for n, name in enumerate(("20200301_100000", "20270301_100000", "old", "new")):

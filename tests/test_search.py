@@ -57,10 +57,10 @@ def lib(tmp_path: Path) -> Iterator[Library]:
 def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     """An empty library on a machine without the sentence model."""
 
-    def missing() -> None:
+    def missing(name: str) -> None:
         raise ToolUnavailable("there is no sentence model; run reelcue models get minilm")
 
-    monkeypatch.setattr(libraries, "load_minilm", missing)
+    monkeypatch.setattr(libraries, "load", missing)
     with Library(tmp_path / "plain", tools=("subtitles",)) as opened:
         yield opened
 

@@ -21,10 +21,10 @@ from reelcue.tools.errors import ToolUnavailable
 
 @pytest.fixture
 def lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    def missing() -> None:
+    def missing(name: str) -> None:
         raise ToolUnavailable("no sentence model")
 
-    monkeypatch.setattr(library, "load_minilm", missing)
+    monkeypatch.setattr(library, "load", missing)
     with Library(tmp_path / "library", tools=("subtitles",)) as opened:
         yield opened
 

@@ -1,8 +1,10 @@
 """Writes a BERT-class sentence encoder as an ONNX graph, straight from its safetensors: no torch.
 
-The graph is the encoder of Devlin et al. 2019 (post-norm, GELU), then the masked mean over tokens and L2 normalisation
-of Reimers and Gurevych 2019, section 3. Inputs input_ids and attention_mask are int64 (B, S); the output `embedding` is
-float32 (B, H). Dynamic int8 weights per channel keep the vectors within a cosine of about 0.98 of the float ones.
+The graph is the encoder of Devlin et al. 2019 (post-norm, GELU), or that of RoBERTa (Liu et al. 2019; XLM-R, Conneau et
+al. 2020), whose positions are counted from after that of the padding; then the masked mean over tokens, or the first
+token, and L2 normalisation, as in Reimers and Gurevych 2019, section 3. Inputs input_ids and attention_mask are int64
+(B, S); the output `embedding` is float32 (B, H). Dynamic int8 weights per channel keep the vectors within a cosine of
+about 0.98 of the float ones.
 """
 
 import json
@@ -12,21 +14,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import ToolUnavailable
+from .pack import OTHER, first_position
 
 if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
 _OPSET = 20
-_BERT = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}  # what the graph computes
-_OTHER = "choose another embedder"
+# What the graph computes.
+_BERT = {
+    "model_type": ("bert", "roberta", "xlm-roberta"),
+    "hidden_act": ("gelu",),
+    "position_embedding_type": ("absolute",),
+}
 
 
 class _Graph:
     """Collects nodes and constants. Every method returns the name of the tensor it makes."""
 
-    def __init__(self, weights: "dict[str, NDArray[Any]]", config: dict[str, Any]) -> None:
-        self.weights, self.config = weights, config
+    def __init__(self, weights: "dict[str, NDArray[Any]]", config: dict[str, Any], pooling: str) -> None:
+        self.weights, self.config, self.pooling = weights, config, pooling
         self.hidden, self.heads = int(config["hidden_size"]), int(config["num_attention_heads"])
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
@@ -65,6 +72,9 @@ class _Graph:
         types = self.constant("type", self.weight(tables["token_type"])[0])
         zero, one = self.constant("zero", np.array(0, np.int64)), self.constant("one", np.array(1, np.int64))
         length = self.node("Gather", [self.node("Shape", ["input_ids"], "shape"), one], "length")
+        if offset := first_position(self.config):
+            zero = self.constant("first", np.array(offset, np.int64))
+            length = self.node("Add", [length, zero], "end")
         where = self.node("Range", [zero, length, one], "where")  # (S,)
         x = self.node("Gather", [words, "input_ids"], "e.words")  # (B, S, H)
         x = self.node("Add", [x, self.node("Gather", [positions, where], "e.positions")], "e.sum")
@@ -101,11 +111,17 @@ class _Graph:
 
     def pool(self, x: str) -> None:
         axis1 = self.constant("axis1", np.array([1]))
-        m = self.node("Unsqueeze", ["mask", self.constant("axis2", np.array([2]))], "p.mask")  # (B, S, 1)
-        total = self.node("ReduceSum", [self.node("Mul", [x, m], "p.masked"), axis1], "p.sum", keepdims=0)
-        mean = self.node("Div", [total, self.node("ReduceSum", [m, axis1], "p.count", keepdims=0)], "p.mean")
+        if self.pooling == "cls":
+            mean = self.node("Gather", [x, self.constant("cls", np.array(0, np.int64))], "p.cls", axis=1)
+        else:
+            mean = self.mean(x, axis1)
         length = self.node("ReduceL2", [mean, axis1], "p.length", keepdims=1)
         self.node("Div", [mean, length], "embedding")
+
+    def mean(self, x: str, axis1: str) -> str:
+        m = self.node("Unsqueeze", ["mask", self.constant("axis2", np.array([2]))], "p.mask")  # (B, S, 1)
+        total = self.node("ReduceSum", [self.node("Mul", [x, m], "p.masked"), axis1], "p.sum", keepdims=0)
+        return self.node("Div", [total, self.node("ReduceSum", [m, axis1], "p.count", keepdims=0)], "p.mean")
 
     def model(self) -> "onnx.ModelProto":
         import onnx
@@ -126,8 +142,8 @@ class _Graph:
         return model
 
 
-def convert(pack: Path, out: Path) -> None:
-    """Writes the int8 ONNX file `out` from `pack`/model.safetensors and config.json.
+def convert(pack: Path, out: Path, pooling: str = "mean") -> int:
+    """Writes the int8 ONNX file `out` from `pack`/model.safetensors and config.json. Returns how many tokens it knows.
 
     Raises ToolUnavailable where the folder is not a BERT-class encoder.
     """
@@ -137,15 +153,16 @@ def convert(pack: Path, out: Path) -> None:
 
     plain = out.with_suffix(".float.onnx")
     try:
-        model = graph(pack)
+        model = graph(pack, pooling)
         add_pre_process_metadata(model)  # there is nothing to fold in it; without the mark the quantiser warns
         onnx.save(model, plain)
         quantize_dynamic(plain, out, weight_type=QuantType.QInt8, per_channel=True)
     finally:
         plain.unlink(missing_ok=True)
+    return next(int(tensor.dims[0]) for tensor in model.graph.initializer if tensor.name == "word")
 
 
-def graph(pack: Path) -> "onnx.ModelProto":
+def graph(pack: Path, pooling: str = "mean") -> "onnx.ModelProto":
     """The encoder in `pack` with its weights as they are. Raises ToolUnavailable where it is not BERT-class."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -153,10 +170,44 @@ def graph(pack: Path) -> "onnx.ModelProto":
     try:
         config = json.loads((pack / "config.json").read_text(encoding="utf-8"))
         for key, fits in _BERT.items():
-            if config.get(key, fits) != fits:
-                raise ToolUnavailable(f"{pack}: not a BERT-class sentence model ({key} {config[key]}); {_OTHER}")
-        return _Graph(load_file(pack / "model.safetensors"), config).model()
+            if config.get(key, fits[0]) not in fits:
+                raise ToolUnavailable(f"{pack}: not a BERT-class sentence model ({key} {config[key]}); {OTHER}")
+        weights = _unprefixed(load_file(pack / "model.safetensors"))
+        for name, shape in _shapes(config).items():
+            found = weights[name].shape
+            if len(found) != len(shape) or any(n and n != m for n, m in zip(shape, found, strict=True)):
+                raise ToolUnavailable(f"{pack}: {name} has the shape {found}, which does not fit config.json; {OTHER}")
+        return _Graph(weights, config, pooling).model()
     except KeyError as error:
-        raise ToolUnavailable(f"{pack}: not a BERT-class sentence model (no {error}); {_OTHER}") from error
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ToolUnavailable(f"{pack}: cannot be read as a sentence model ({error}); {_OTHER}") from error
+        raise ToolUnavailable(f"{pack}: not a BERT-class sentence model (no {error}); {OTHER}") from error
+    except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
+        raise ToolUnavailable(f"{pack}: cannot be read as a sentence model ({error}); {OTHER}") from error
+
+
+def _unprefixed(weights: "dict[str, NDArray[Any]]") -> "dict[str, NDArray[Any]]":
+    """Names as in a bare encoder: a model with a head on it leads them with "bert." or "roberta."."""
+    end = "embeddings.word_embeddings.weight"
+    lead = next((name.removesuffix(end) for name in weights if name.endswith(end)), "")
+    return {name.removeprefix(lead): value for name, value in weights.items()}
+
+
+def _shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """What every tensor must look like; 0 stands for any number."""
+    h, inner = int(config["hidden_size"]), int(config["intermediate_size"])
+    if h % int(config["num_attention_heads"]):
+        raise ValueError(f"{h} numbers cannot be shared among {config['num_attention_heads']} heads")
+    tables = {"word": "vocab_size", "position": "max_position_embeddings", "token_type": "type_vocab_size"}
+    shapes: dict[str, tuple[int, ...]] = {
+        f"embeddings.{name}_embeddings.weight": (int(config.get(size, 0)), h) for name, size in tables.items()
+    }
+    linear: dict[str, tuple[int, int]] = {}
+    plain = ["embeddings.LayerNorm"]
+    for n in range(int(config["num_hidden_layers"])):
+        p = f"encoder.layer.{n}."
+        linear |= {f"{p}attention.self.{name}": (h, h) for name in ("query", "key", "value")}
+        linear |= {f"{p}attention.output.dense": (h, h), f"{p}intermediate.dense": (inner, h)}
+        linear |= {f"{p}output.dense": (h, inner)}
+        plain += [f"{p}attention.output.LayerNorm", f"{p}output.LayerNorm"]
+    for name, shape in linear.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    return shapes | {f"{name}.{part}": (h,) for name in plain for part in ("weight", "bias")}

@@ -129,17 +129,6 @@ def lines_of(events: Sequence[Event]) -> tuple[tuple[Line, ...], tuple[str, ...]
     return lines, (f"cues that end before they start: {backwards} (ended by the length of their text)",)
 
 
-def script_language(text: str) -> str | None:
-    """zh, ja or ko where the script of the text leaves no doubt."""
-    letters = sum(c.isalpha() for c in text)
-    kana, hangul, han = (len(re.findall(f"[{r}]", text)) for r in ("\u3041-\u30fa", "\uac00-\ud7a3", "\u4e00-\u9fff"))
-    if (kana + hangul + han) * 2 < max(1, letters):
-        return None
-    if kana * 10 > kana + han:
-        return "ja"
-    return "ko" if hangul > han else "zh"
-
-
 def _blocks(rows: Sequence[str], vtt: bool) -> tuple[list[Event], int]:
     """Cues under lines with two times and an arrow; and how many such lines could not be understood.
 

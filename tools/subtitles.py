@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .base import Observation, Span
-from .cues import Event, Line, Script, lines_of, read, script_language
+from .cues import Event, Line, Script, lines_of, read
 from .errors import SubtitleError, VideoError
-from .languages import language_tag
+from .languages import language_tag, script_language
 from .text import fold
 
 if TYPE_CHECKING:

@@ -245,9 +245,11 @@ def engine() -> Any:
     if not hasattr(_here, "engine"):
         detector, recogniser = models()
         try:
+            import onnxruntime
             from rapidocr import RapidOCR
         except ImportError as error:
             raise ToolUnavailable(f"reading text in pictures needs {error.name or 'rapidocr'}; {REMEDY}") from error
+        onnxruntime.disable_telemetry_events()
         # The paths are given because rapidocr otherwise checks its models against a list and may download them.
         _here.engine = RapidOCR(
             params={

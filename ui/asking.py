@@ -90,12 +90,15 @@ def search(
             return
         hits = lib.search(query, scope=scope, kinds=kinds, k=k)
         groups = lib.by_video(query, hits)
-        videos = {row.id: row for row in lib.videos()}
+        videos, words_only = {row.id: row for row in lib.videos()}, lib.words_only(query, scope)
     if json:
-        document = {"query": query, "hits": [documents.hit(hit, videos) for hit in hits]}
+        searched = {"words_only": list(words_only)}
+        document = {"query": query, "hits": [documents.hit(hit, videos) for hit in hits], "searched": searched}
         documents.write({**document, "videos": [documents.group(id, found, videos) for id, found in groups]})
     else:
         show.hits(show.console(), groups, videos)
+        if words_only:
+            show.console(stderr=True).print(show.safe(show.words_only(words_only)))
 
 
 def _list_all(lib: "Library", query: str, scope: "Scope", kinds: list[str] | None, json: bool, csv: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..agent import settings
-from . import adding, asking, looking
+from . import adding, asking, looking, reindexing
 from .exits import Guarded, lenient, traced
 from .options import JsonOption, LibraryOption
 
@@ -80,6 +80,7 @@ app.command("show")(looking.show_)
 app.command("timeline")(looking.timeline)
 app.command("remove")(adding.remove)
 app.command("doctor")(looking.doctor)
+app.command("reindex")(reindexing.reindex)
 
 
 @app.command()

@@ -85,13 +85,14 @@ def doctor(library: LibraryOption = None, json: JsonOption = False) -> None:
     from ..index import doctor as checks
     from . import documents, show
 
-    findings = list(checks.machine())
+    findings: list[checks.Finding] = []
     try:
         from . import session
 
         with session.opened(library) as lib:
-            findings += checks.library(lib)
+            findings += [*checks.machine(lib.model), *checks.library(lib)]
     except (LibraryError, UsageError, ImportError) as error:
+        findings = findings or list(checks.machine())
         findings.append(checks.Finding("error" if library else "warning", line(str(error))))
     findings += [
         checks.Finding("warning", f"{name} in the environment is no setting", "correct its name or remove it")

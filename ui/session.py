@@ -19,14 +19,20 @@ from .exits import interruptible, traced
 
 
 @contextmanager
-def opened(option: Path | None, create: bool = False, tools: str | None = None) -> Iterator[Library]:
-    """The library that is meant, with all tools or those of a comma-separated list."""
+def opened(
+    option: Path | None, create: bool = False, tools: str | None = None, embedder: str | None = None
+) -> Iterator[Library]:
+    """The library that is meant, with all tools or those of a comma-separated list, and another sentence model than
+    that of the settings where one is named."""
     folder = settings.locate_library(option, Path.cwd(), create)
     found = settings.load(folder)
     places = {**{name: name for name in DEFAULT}, **found.tools}
     names = list(places) if tools is None else listed(tools, places, "tool")
     chosen, options = [places[name] for name in names], {"speech": found.speech}
-    with traced(found.debug), Library(folder, chosen, create, options=options) as lib:
+    with (
+        traced(found.debug),
+        Library(folder, chosen, create, options=options, embedder=embedder or found.embedder) as lib,
+    ):
         yield lib
         if lib.problem and not create:  # what adds tells it before
             show.console(stderr=True).print(show.safe(lib.problem))
@@ -57,6 +63,11 @@ def add_all(lib: Library, paths: Sequence[Path], watch: bool = False, **options:
 def remove(lib: Library, videos: Sequence[str]) -> None:
     with progress.reporter(show.console(stderr=True)) as on_event, interruptible() as cancel:
         lib.remove(*videos, on_event=on_event, cancel=cancel)
+
+
+def reembed(lib: Library) -> int:
+    with progress.reporter(show.console(stderr=True)) as on_event, interruptible() as cancel:
+        return lib.reembed(on_event, cancel)
 
 
 def scope(

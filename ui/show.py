@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..agent.answer import Answer, Citation, Searched, Usage, clock
 from ..index.files import offline
+from ..tools.languages import language_name
 from ..tools.text import line
 
 if TYPE_CHECKING:
@@ -249,9 +250,17 @@ def _searched(searched: Searched) -> str:
     parts = [f"searched {videos}: {', '.join(searched.kinds) or 'nothing indexed yet'}"]
     if searched.complete < searched.videos:
         parts.append(f"{searched.complete} of {videos} fully indexed")
+    if searched.words_only:
+        parts.append(words_only(searched.words_only))
     if searched.missing:
         parts.append(f"not looked for: {', '.join(searched.missing)}")
     return "; ".join(parts)
+
+
+def words_only(languages: Sequence[str]) -> str:
+    """What is said where the sentence model does not know a language."""
+    names = ", ".join(map(language_name, languages))
+    return f"by words only: {names} (not known to the sentence model; see the setting embedder)"
 
 
 def _score(score: Mapping[str, Any]) -> str:
