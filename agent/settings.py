@@ -1,7 +1,8 @@
 """Settings: the one place that reads reelcue.toml and the environment, and where the library is looked for.
 
 The keys are in KEYS, and `tools.NAME` (an outside tool as "package.module:Class"). A key a.b is also the environment
-variable REELCUE_A_B, which wins. REELCUE_LIBRARY names the library's folder.
+variable REELCUE_A_B, which wins. REELCUE_LIBRARY names the library's folder; HF_ENDPOINT and HF_TOKEN are those of the
+hub of models.
 """
 
 import os
@@ -108,6 +109,19 @@ def locate_library(
     raise LibraryError(
         f"no {FOLDER} in {line(str(cwd))} or above it; make one with reelcue add FILE, or name one with --library DIR"
     )
+
+
+def hub(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Address of the hub of models ("url") and what opens it ("token"), each only where the environment has it.
+
+    Raises UsageError for an address or a token that is none.
+    """
+    url, token = environ.get("HF_ENDPOINT", "").strip(), environ.get("HF_TOKEN", "").strip()
+    if url and not re.fullmatch(r"https?://[^\s/@]+(/[^\s@?#]*)?", url):
+        raise UsageError(f"HF_ENDPOINT is the address of a hub, such as https://huggingface.co, not {_short(url)}")
+    if not re.fullmatch(r"[!-~]*", token):
+        raise UsageError("HF_TOKEN holds what no token holds, such as a blank; copy it again")
+    return {key: value for key, value in {"url": url, "token": token}.items() if value}
 
 
 def _file(library: Path | None) -> Path | None:

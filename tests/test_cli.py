@@ -32,7 +32,7 @@ class TestHelp:
         below = {name: getattr(command, "commands", {}) or {"": None} for name, command in commands.items()}
         names = {f"{name} {sub}".strip() for name, subs in below.items() for sub in subs}
         alone = "demo add ask search list show timeline remove doctor reindex bench"
-        assert names == {*alone.split(), "models get", "eval run", "eval retrieval"}
+        assert names == {*alone.split(), "models get", "models list", "eval run", "eval retrieval"}
         for name in names:
             assert f"Example:\n    reelcue {name}" in run(*name.split(), "--help").stdout
 
@@ -229,7 +229,7 @@ class TestDoctor:
 
 class TestModels:
     def test_an_unknown_name(self) -> None:
-        assert "there is: minilm" in run("models", "get", "gpt", code=2).stderr
+        assert "there are minilm, whisper-tiny" in run("models", "get", "gpt", code=2).stderr
 
     def test_a_pip_that_fails_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def missing() -> Path:

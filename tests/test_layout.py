@@ -55,8 +55,8 @@ PLACES = {
     "tomllib": ("agent/settings.py", "agent/question.py"),
     "torch": (),
     "transformers": (),
-    "urllib": ("tools/hub.py",),
     "typer": ("ui/*.py",),
+    "urllib": ("tools/download.py",),
 }  # fmt: skip
 TYPES_ONLY = {"av": ("tools/frame.py",), "onnx": ("tools/bert.py",)}
 LAZY = (

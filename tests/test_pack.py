@@ -86,7 +86,8 @@ class TestLoading:
         with pytest.raises(ToolUnavailable, match=r"org/tiny: no such .*; run reelcue models get org/tiny, or"):
             load("org/tiny")
         sentence_model(folder := own_cache / "hub" / "org--tiny")
-        files = {file.name: {"size": file.stat().st_size, "sha256": None} for file in folder.iterdir() if file.is_file()}
+        there = (file for file in folder.iterdir() if file.is_file())
+        files = {file.name: {"size": file.stat().st_size, "sha256": None} for file in there}
         record = {"id": "org/tiny", "revision": "1", "use": "sentences", "files": files}
         (folder / "reelcue.json").write_text(json.dumps(record), "utf-8")
         assert load("org/tiny").space.startswith("org-tiny-")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .video import Video
 
 RATE = 16000  # samples a second, what Whisper hears
-STRETCH = 600.0  # seconds of sound in memory at a time
+STRETCH = 300.0  # seconds of sound in memory at a time
 CLIP = 30.0  # seconds that Whisper hears at once
 JOIN = 2.0  # seconds of silence that a clip may hold between words
 PAUSE = 1.0  # seconds of silence after which a new passage begins
@@ -42,7 +42,7 @@ _REMEDY = "name another with speech.model, such as whisper-small (reelcue models
 class Whisper:
     """A Whisper in the layout of CTranslate2, loaded when it first hears something.
 
-    `language` is BCP 47, None to find it out every ten minutes; `threads` 0 means as many as there are cores.
+    `language` is BCP 47, None to find it out every five minutes; `threads` 0 means as many as there are cores.
     Raises ToolUnavailable where `folder` holds no such model or faster-whisper is missing.
     """
 
@@ -67,7 +67,7 @@ class Whisper:
     def hear(self, video: "Video", span: Span | None = None) -> Iterator[Passage]:
         """What is said in `span`, or in all of `video`, in order; nothing for silence and noise.
 
-        Holds ten minutes of sound at most. Raises ToolUnavailable, ToolFailed and VideoError.
+        Holds five minutes of sound at most. Raises ToolUnavailable, ToolFailed and VideoError.
         """
         for start, samples, clips in _stretches(video.sound(span, RATE)):
             if clips:
@@ -146,7 +146,7 @@ def model_folder(name: str) -> Path:
 def _stretches(
     pieces: "Iterable[tuple[float, NDArray[np.float32]]]",
 ) -> "Iterator[tuple[float, NDArray[np.float32], list[Span]]]":
-    """(second of the first sample, samples, clips that are voiced in seconds of these), ten minutes or less at a time.
+    """(second of the first sample, samples, clips that are voiced in seconds of these), five minutes or less at a time.
 
     One ends in silence where there is any; gaps of the sound are silence, unless they are long.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..agent import settings
-from . import adding, asking, looking, reindexing
+from . import adding, asking, looking, models, reindexing
 from .exits import Guarded, lenient, traced
 from .options import JsonOption, LibraryOption
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "no_args_is_help": True}
 app = typer.Typer(cls=Guarded, pretty_exceptions_enable=False, **_PLAIN)
-models_app = typer.Typer(help="Fetch models by name.\n\n\b\nExample:\n  reelcue models get minilm", **_PLAIN)
+_MODELS = "Fetch models by name.\n\n\b\nExample:\n  reelcue models get minilm\n  reelcue models list"
+models_app = typer.Typer(help=_MODELS, **_PLAIN)
 _EVAL = "Measure answers.\n\n\b\nExample:\n  reelcue eval run qa.jsonl --videos ~/films --out results"
 eval_app = typer.Typer(help=_EVAL, **_PLAIN)
 app.add_typer(models_app, name="models")
@@ -115,21 +116,8 @@ def bench(
         raise typer.Exit(1)
 
 
-@models_app.command("get")
-def models_get(name: Annotated[str, typer.Argument(metavar="NAME", help="minilm: sentence model for search.")]) -> None:
-    """Install, check and build a model; needs no network once it is installed.
-
-    minilm (80 MB) lets search go by meaning; without it, search goes by words only.
-
-    \b
-    Example:
-      reelcue models get minilm
-    """
-    from ..agent import models
-    from . import show
-
-    with traced(settings.load().debug):
-        show.console().print(show.safe(f"{name} is ready in {models.get(name)}"))
+models_app.command("get")(models.get)
+models_app.command("list")(models.list_)
 
 
 @eval_app.command("run")

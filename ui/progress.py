@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)  # fmt: skip
 from rich.text import Text
 
 from ..tools.text import line
@@ -59,6 +68,28 @@ def reporter(console: Console) -> Iterator[Callable[["Event"], None]]:
     )
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         yield _Bars(progress)
+
+
+@contextmanager
+def bytes_of(console: Console, name: str) -> Iterator[Callable[[int, int], None]]:
+    """A function that shows on `console` how many bytes of a model have come, of how many."""
+    if not console.is_terminal:
+        said: list[int] = []
+
+        def once(_done: int, total: int) -> None:
+            if not said:
+                console.print(safe(f"fetching {name}, {total / 1e6:,.0f} MB"))
+                said.append(total)
+
+        yield once
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task(line(name), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _plain(console: Console, event: "Event") -> None:

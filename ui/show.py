@@ -17,6 +17,7 @@ from ..tools.languages import language_name
 from ..tools.text import line
 
 if TYPE_CHECKING:
+    from ..agent.models import Entry
     from ..index.doctor import Finding
     from ..index.library import Added
     from ..index.mentions import Mention
@@ -229,6 +230,12 @@ def retrieval(out: Console, results: Sequence[Mapping[str, Any]], mean: float) -
     out.print(safe(f"BM25 over single rows / reelcue; mean relative gain of MRR {100 * mean:+.1f} %"))
 
 
+def models(out: Console, found: Sequence["Entry"], checked: bool) -> None:
+    """Models that are there or can be had; `checked` says that digests were computed."""
+    rows = ((safe(one.name), f"{one.size / 1e6:,.0f}", safe(_kept(one, checked))) for one in found)
+    _table(out, ("name", "MB", "state"), rows)
+
+
 def length(row: "VideoRow") -> str:
     return clock(row.duration) if row.unit == "seconds" else f"{row.duration:g} steps"
 
@@ -261,6 +268,15 @@ def words_only(languages: Sequence[str]) -> str:
     """What is said where the sentence model does not know a language."""
     names = ", ".join(map(language_name, languages))
     return f"by words only: {names} (not known to the sentence model; see the setting embedder)"
+
+
+def _kept(one: "Entry", checked: bool) -> str:
+    if one.folder is None:
+        return f"reelcue models get {one.name}"
+    if one.wrong:
+        return f"damaged ({', '.join(one.wrong)}): reelcue models get {one.name}"
+    right = ", digests right" if checked and one.revision else ""
+    return "; ".join(part for part in (f"here{right}", one.setting, one.remark) if part)
 
 
 def _score(score: Mapping[str, Any]) -> str:
