@@ -1,0 +1,150 @@
+"""Rough transcripts of the sample's speech: what is heard, when, how sure, and how it is told."""
+
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import SHARED, Pictures, every, opened, write
+
+from reelcue.agent import Agent
+from reelcue.evals import sounds
+from reelcue.evals.wer import wer
+from reelcue.index import Library
+from reelcue.index.ingest import Event
+from reelcue.tools import registry, speech, sphinx
+from reelcue.tools.base import Observation, Span, Tool
+from reelcue.tools.errors import ToolUnavailable
+from reelcue.tools.video import Video
+
+SAMPLE = Path(__file__).parents[1] / "evals" / "sample" / "sample.mp4"
+NARRATED = (
+    "This is the optical and science segment of the Webb space telescope in one of the largest cleanrooms in the world "
+    "at NASA's Goddard Space Flight Center in Greenbelt, Maryland."
+)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Video:
+    return Video(SAMPLE, tmp_path_factory.mktemp("media"))
+
+
+@pytest.fixture(scope="module")
+def heard(sample: Video) -> list[Observation]:
+    return list(speech.Speech().observe(sample, None, ()))
+
+
+def told(rows: list[Observation]) -> str:
+    return " ".join(row.text for row in rows)
+
+
+class TestPocketsphinx:
+    def test_what_is_heard(self, heard: list[Observation]) -> None:
+        said = [row for row in heard if row.span.end < 16]
+        assert wer([NARRATED], [told(said)]) < 0.45
+        assert "goddard space flight center" in told(said)
+        assert "what you can do for your country" in told(heard).replace("  ", " ")
+        assert not [row for row in heard if row.span.start > 45]  # film music and noise
+
+    def test_words_have_times_and_confidence(self, heard: list[Observation]) -> None:
+        for row in heard:
+            words = row.data["words"]
+            assert (row.data["language"], row.data["rough"]) == ("en", True)
+            assert row.text == " ".join(text for _, _, text, _ in words)
+            assert row.span == Span(words[0][0], words[-1][1])
+            assert all(start < end and 0 <= score <= 1 for start, end, _, score in words)
+            assert all(a[1] <= b[0] + 1e-6 for a, b in pairwise(words))
+            assert row.score == pytest.approx(np.mean([score for *_, score in words]))
+        times = {text: start for row in heard for start, _, text, _ in row.data["words"]}
+        assert times["goddard"] == pytest.approx(11.7, abs=0.5)
+
+    def test_a_part(self, sample: Video) -> None:
+        part = list(speech.Speech().observe(sample, Span(30.0, 45.0), ()))
+        assert "country" in told(part)
+        assert all(row.span.start >= 30 and row.span.end <= 45 for row in part)
+
+    def test_fast(self, sample: Video) -> None:
+        assert "space" in told(list(speech.Speech(fast=True).observe(sample, Span(2.0, 15.0), ())))
+
+    @pytest.mark.parametrize("kind", ["band", "white noise", "silence"])
+    def test_nothing_is_heard_in(self, tmp_path: Path, kind: str) -> None:
+        made = sounds.KINDS[kind](120.0, np.random.default_rng(5))
+        video = Video(sounds.write(tmp_path / "a.wav", made), tmp_path)
+        assert told(list(speech.Speech().observe(video, None, ()))) == ""
+
+    def test_a_video_without_sound(self, tmp_path: Path) -> None:
+        video = opened(write(tmp_path / "a.mp4", Pictures(every(10, 3))))
+        assert list(speech.Speech().observe(video, None, ())) == []
+        assert video.problems == []
+
+    @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared clips")
+    def test_another_language_is_no_nonsense(self, tmp_path: Path) -> None:
+        video = Video(SHARED / "audio" / "azure_de-DE.wav", tmp_path)
+        assert list(speech.Speech().observe(video, None, ())) == []
+        assert "probably not English" in video.problems[-1]
+
+
+class TestChoosing:
+    def test_subtitles_come_first(self, sample: Video) -> None:
+        line = Observation("subtitles", "speech", Span(2.0, 14.0), "This is it.")
+        assert list(speech.Speech().observe(sample, None, [line])) == []
+        few = [Observation("subtitles", "speech", Span(2.0, 3.0), "Ja.")]
+        assert told(list(speech.Speech().observe(sample, None, few)))
+        assert told(list(speech.Speech("pocketsphinx").observe(sample, None, [line])))
+
+    def test_options_make_it_again(self) -> None:
+        for options in ({}, {"fast": True}, {"backend": "pocketsphinx", "language": "en"}):
+            tool = registry.make("speech", options)
+            assert isinstance(tool, Tool) and tool.options == options
+            assert tool.digest == sphinx.Sphinx.digest
+
+    def test_what_cannot_be(self, sample: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(ToolUnavailable, match="no backend 'ears'; there are auto, pocketsphinx"):
+            registry.make("speech", {"backend": "ears"})
+        assert list(speech.Speech(language="de").observe(sample, None, ())) == []
+        assert "pocketsphinx knows English only, not de" in sample.problems.pop()
+        monkeypatch.setattr(sphinx, "installed", lambda: False)
+        assert speech.Speech().digest is None
+        assert list(speech.Speech().observe(sample, None, ())) == []
+        assert "was not recognised: neither pocketsphinx" in sample.problems.pop()
+        with pytest.raises(ToolUnavailable, match="pocketsphinx is not installed"):
+            list(speech.Speech("pocketsphinx").observe(sample, None, ()))
+        monkeypatch.setattr(speech.whisper, "installed", lambda: False)
+        with pytest.raises(ToolUnavailable, match="whisper"):
+            _ = speech.Speech("faster-whisper").digest
+
+
+class TestAnswers:
+    @pytest.fixture(scope="class")
+    def library(self, tmp_path_factory: pytest.TempPathFactory) -> Library:
+        folder = tmp_path_factory.mktemp("videos")
+        for name in ("a.mp4", "b.mp4"):
+            shutil.copyfile(SAMPLE, folder / name)
+        with (folder / "b.mp4").open("ab") as file:
+            file.write(b"\0")  # another video with the same sound
+        library = Library(folder / "library", ["subtitles", "speech"])
+        events: list[Event] = []
+        for added in library.add([folder], on_event=events.append):
+            assert added.error is None
+        notes = [event.message for event in events if event.kind == "note" and "pocketsphinx" in event.message]
+        assert len(notes) == 1 and "reelcue models get whisper-small (" in notes[0] and "MB" in notes[0]
+        return library
+
+    def test_are_labelled_masked_and_never_strong(self, library: Library) -> None:
+        answer = Agent(library).ask("Which space telescope does the narrator talk about?")
+        assert (answer.found, answer.band) == (True, "weak")
+        citation = answer.citations[0]
+        assert citation.rough and citation.language == "en"
+        assert 2 < citation.span.start < 6
+        assert "space telescope" in citation.text and "…" in citation.text
+        assert " web " not in citation.text  # confidence 0.2: it is Webb
+        assert "a rough transcript hears" in answer.answer
+        assert answer.to_dict()["citations"][0]["rough"] is True
+
+    def test_the_moment_of_another_question(self, library: Library) -> None:
+        answer = Agent(library).ask("Where is the cleanroom, according to the narrator?")
+        assert answer.found and answer.citations[0].span.overlap(Span(2.6, 14.9)) > 0
+
+    def test_what_was_not_said_is_not_found(self, library: Library) -> None:
+        assert not Agent(library).ask("How much did the telescope cost?").found
