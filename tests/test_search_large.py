@@ -58,7 +58,7 @@ def texts(searcher: Searcher, query: str, **limits: Any) -> list[tuple[str, floa
 class TestNearest:
     @pytest.fixture(autouse=True)
     def large(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(search, "_LARGE", 1)
+        monkeypatch.setattr(search, "LARGE", 1)
         monkeypatch.setattr(search, "_CANDIDATES", 40)
 
     @pytest.mark.parametrize("query", QUERIES)

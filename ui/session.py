@@ -26,7 +26,7 @@ def opened(option: Path | None, create: bool = False, tools: str | None = None) 
     places = {**{name: name for name in DEFAULT}, **found.tools}
     names = list(places) if tools is None else listed(tools, places, "tool")
     chosen, options = [places[name] for name in names], {"speech": found.speech}
-    with traced(found.debug), Library(folder, chosen, create, options=options) as lib:
+    with traced(found.debug), Library(folder, chosen, create, options=options, chroma=found.chroma) as lib:
         yield lib
         if lib.problem and not create:  # what adds tells it before
             show.console(stderr=True).print(show.safe(lib.problem))
