@@ -30,9 +30,9 @@ class Folder:
         self._new = path.with_name(path.name + ".new")
 
     def sealed(self) -> bool:
-        """Whether it was closed in good order and is as it was then."""
-        seal = self._seal()
-        return bool(seal) and seal == {**seal, "files": self._files(self._path), "chromadb": vectors.version()}
+        """Whether it was closed in good order, after the library's last change of it, and is as it was then."""
+        now = {"files": self._files(self._path), "chromadb": vectors.version(), "mark": self._store.meta(_MARK)}
+        return self._seal() == now
 
     def damage(self, space: str, ended: Callable[[], bool]) -> str | None:
         """Why it cannot be used, None where it can."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from threading import Event as Flag
 from typing import Any, Protocol
 
-from ..tools.errors import VectorsError
+from ..tools.errors import LibraryError, VectorsError
 from .ingest import Cancelled, Event
 from .store import Store
 from .vectors import BATCH, Vectors
@@ -63,11 +63,11 @@ class Mirror:
     def sync(self, on_event: OnEvent, cancel: Flag | None = None, keep: bool = False) -> None:
         """Brings the index up to date, made anew where it is missing or damaged; `keep` leaves it open.
 
-        What fails there is told, and no error: search does without it. Raises Cancelled and LibraryError.
+        What fails is told, and no error: all is in the library, and search does without the index. Raises Cancelled.
         """
         try:
             self._follow(on_event, cancel, keep)
-        except (VectorsError, OSError) as error:
+        except (LibraryError, OSError) as error:
             self._leave(sound=False)
             remedy = "search looks at all vectors instead; free some disk space or see reelcue doctor, then add again"
             on_event(Event("note", message=f"{error}; nothing is lost: {remedy}"))

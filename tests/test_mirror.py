@@ -2,17 +2,16 @@
 
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event as Flag
 
 import numpy as np
 import pytest
-from stores import A, B, made, tell
+from stores import A, B, change, made, tell
 
 from reelcue.index import probe
 from reelcue.index.folder import Folder
@@ -47,10 +46,10 @@ def mirror(store: Store) -> Mirror:
     return Mirror(store, Folder(store, store.path.parent / "chroma"), SPACE)
 
 
-def sync(store: Store, **options: bool) -> list[str]:
+def sync(store: Store) -> list[str]:
     """What a sync in a new process would say."""
     said: list[Event] = []
-    mirror(store).sync(said.append, **options)
+    mirror(store).sync(said.append)
     return [event.message for event in said if event.what == "note"]
 
 
@@ -123,7 +122,8 @@ class TestFollowing:
         held = mirror(store)
         assert held.near() is None
         held.sync(lambda event: None, keep=True)
-        assert (near := held.near())
+        near = held.near()
+        assert near
         (best, _), cosine = near.knn(vector("passage 7"), 2), near.knn(vector("passage 7"), 1)[0][1]
         assert store.segments_by_n(store.numbers([best[0]])).popitem()[1].text == "passage 7"
         assert cosine == pytest.approx(1, abs=1e-5)
@@ -215,7 +215,7 @@ class TestRebuilding:
         whole(store)
 
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda old: b"",
     "half": lambda old: old[: len(old) // 2],
     "zeros": lambda old: bytes(len(old)),
@@ -223,17 +223,18 @@ DAMAGE = {
 }
 
 
-class TestDamage:
-    @pytest.fixture(scope="class")
-    def kept(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """A library with files of all kinds in its index: more vectors than Chroma keeps in its log."""
-        folder = tmp_path_factory.mktemp("kept")
-        with made(folder / "index.sqlite") as store:
-            put(store, *(f"passage {n}" for n in range(1100)))
-            sync(store)
-        assert len(files(folder / "chroma")) == 6
-        return folder
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library with files of all kinds in its index: more vectors than Chroma keeps in its log."""
+    folder = tmp_path_factory.mktemp("kept")
+    with made(folder / "index.sqlite") as store:
+        put(store, *(f"passage {n}" for n in range(1100)))
+        sync(store)
+    assert len(files(folder / "chroma")) == 6
+    return folder
 
+
+class TestDamage:
     @pytest.mark.slow
     @pytest.mark.parametrize("how", DAMAGE)
     def test_of_any_file_is_seen_and_repaired(self, kept: Path, tmp_path: Path, how: str) -> None:
@@ -260,10 +261,11 @@ class TestDamage:
     def test_of_a_newer_format(self, store: Store) -> None:
         put(store, *TEXTS)
         sync(store)
-        db = sqlite3.connect(store.path.parent / "chroma" / "chroma.sqlite3")
-        db.execute("INSERT INTO migrations VALUES ('sysdb', 99, '00099-future.sqlite.sql', 'x', 'y')")
-        db.commit()
-        db.close()
+        change(
+            store.path.parent / "chroma" / "chroma.sqlite3",
+            "INSERT INTO migrations VALUES ('sysdb', 99, '00099-future.sqlite.sql', 'x', 'y')",
+            "ALTER TABLE collections RENAME COLUMN name TO title",
+        )
         (said,) = sync(store)
         assert "made anew" in said
         whole(store)
@@ -276,22 +278,25 @@ class TestDamage:
 
 
 class TestFullDisk:
-    def test_is_told_and_costs_nothing(self, store: Store) -> None:
-        put(store, *(f"passage {n}" for n in range(3000)))
+    @pytest.mark.parametrize("limit", [50_000, 200_000, 600_000])
+    def test_is_told_and_costs_nothing(self, tmp_path: Path, limit: int) -> None:
+        with made(tmp_path / "index.sqlite") as store:
+            put(store, *(f"passage {n}" for n in range(3000)))
         script = f"""
 import resource, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_mirror import *
 with Store(Path(sys.argv[1])) as store:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
     print(*sync(store))
 """
         done = subprocess.run([sys.executable, "-c", script, str(store.path)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "nothing is lost" in done.stdout
-        assert len(store.pending(SPACE)) == 3000
-        sync(store)
-        whole(store)
+        with Store(store.path) as store:
+            assert len(store.pending(SPACE)) == 3000
+            sync(store)
+            whole(store)
 
 
 @pytest.mark.slow
@@ -304,7 +309,7 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_mirror import *
 n = int(sys.argv[2])
 with Store(Path(sys.argv[1])) as store:
-    put(store, *(f"passage {{n}} {{i}}" for i in range(1500)), video=[A, B][n % 2])
+    put(store, *(f"passage {{n}} {{i}}" for i in range(1200)), video=[A, B][n % 2])
     print("put", flush=True)
     sync(store)
 """
