@@ -43,6 +43,14 @@ class Folder:
             return None
         return probe.damage(self._store.path, self._path, space, self._store.vector_count(space), ended)
 
+    def examine(self, space: str) -> str | None:
+        """What is wrong with what it holds, None where nothing is; looks into it in any case."""
+        sealed = self.sealed()
+        why = probe.damage(self._store.path, self._path, space, self._store.vector_count(space))
+        if sealed and why is None:
+            self.closed()  # to open it has touched its files
+        return why
+
     def there(self) -> bool:
         return self._path.is_dir()
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ..tools.errors import LibraryError, VectorsError
 from .ingest import Cancelled, Event
+from .probe import look
 from .store import Store
 from .vectors import BATCH, Vectors
 
@@ -28,6 +29,7 @@ class Place(Protocol):
     def there(self) -> bool: ...
     def sealed(self) -> bool: ...
     def damage(self, space: str, ended: Callable[[], bool]) -> str | None: ...
+    def examine(self, space: str) -> str | None: ...
     def open(self, space: str) -> Vectors: ...
     def closed(self) -> None: ...
     def fresh(self, space: str) -> Vectors: ...
@@ -113,6 +115,15 @@ class Mirror:
         self._store.settle_all(self._space, changes)
         on_event(Event("done", tool=_TOOL, fraction=1.0, message=f"{done} vectors indexed"))
         return done
+
+    def examine(self) -> str | None:
+        """What is wrong with the index, None where nothing is. Raises LibraryError and OSError."""
+        if self._vectors is not None:
+            return look(self._store, self._vectors, self._space)
+        total = self._store.vector_count(self._space)
+        if not self._place.there():
+            return f"there is none at {self._place.name}" if total else None
+        return self._place.examine(self._space)
 
     def close(self) -> None:
         """Closes the index in good order."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from . import vectors
+from . import probe, vectors
 from .store import Store
 
 _MARK = "vectors"  # key of the library's table meta: where its vectors are
@@ -27,6 +27,14 @@ class Server:
 
     def damage(self, space: str, ended: Callable[[], bool]) -> str | None:
         return None
+
+    def examine(self, space: str) -> str | None:
+        """What is wrong with what it holds, None where nothing is."""
+        index = self.open(space)
+        try:
+            return probe.look(self._store, index, space)
+        finally:
+            index.close()
 
     def open(self, space: str) -> vectors.Vectors:
         return self._reach(space, self._store.identity())

@@ -31,7 +31,7 @@ class TestHelp:
         commands = get_command(app).commands  # type: ignore[attr-defined]
         below = {name: getattr(command, "commands", {}) or {"": None} for name, command in commands.items()}
         names = {f"{name} {sub}".strip() for name, subs in below.items() for sub in subs}
-        alone = "demo add ask search list show timeline remove doctor bench"
+        alone = "demo add ask search list show timeline remove reindex doctor bench"
         assert names == {*alone.split(), "models get", "eval run", "eval retrieval"}
         for name in names:
             assert f"Example:\n    reelcue {name}" in run(*name.split(), "--help").stdout

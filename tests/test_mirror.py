@@ -53,15 +53,15 @@ def sync(store: Store) -> list[str]:
     return [event.message for event in said if event.what == "note"]
 
 
-def outside(folder: Path) -> dict[str, dict[str, object]]:
+def outside(folder: Path, name: str = "timeline-tiny") -> dict[str, dict[str, object]]:
     """What a plain Chroma client in a process of its own reads, by text."""
     script = """
 import chromadb, json, sys
 client = chromadb.PersistentClient(sys.argv[1])
-found = client.get_collection("timeline-tiny").get(include=["documents", "metadatas"])
+found = client.get_collection(sys.argv[2]).get(include=["documents", "metadatas"])
 print(json.dumps(dict(zip(found["documents"], found["metadatas"]))))
 """
-    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script, str(folder), name], capture_output=True, text=True, check=True)
     found: dict[str, dict[str, object]] = json.loads(done.stdout)
     return found
 

@@ -1,4 +1,4 @@
-"""The commands that change a library: add, remove."""
+"""The commands that change a library: add, remove, reindex."""
 
 import sys
 from pathlib import Path
@@ -114,3 +114,23 @@ def remove(
         show.console().print(show.safe(f"removed {what}; {files} left alone"))
     else:
         show.console().print(show.safe(f"no video was recorded, or else added, before {before}"))
+
+
+def reindex(library: LibraryOption = None, json: JsonOption = False) -> None:
+    """Make the vector index of the library anew.
+
+    From the library itself; no video is read. The old index stays as it is until the new one is complete.
+
+    \b
+    Example:
+      reelcue reindex
+      reelcue reindex --library ~/films --json
+    """
+    from . import documents, session, show
+
+    with session.opened(library) as lib:
+        vectors = session.reindex(lib)
+    if json:
+        documents.write({"vectors": vectors})
+    else:
+        show.console().print(show.safe(f"indexed {vectors} vectors"))

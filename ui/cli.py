@@ -79,6 +79,7 @@ app.command("list")(looking.list_)
 app.command("show")(looking.show_)
 app.command("timeline")(looking.timeline)
 app.command("remove")(adding.remove)
+app.command("reindex")(adding.reindex)
 app.command("doctor")(looking.doctor)
 
 

@@ -59,6 +59,11 @@ def remove(lib: Library, videos: Sequence[str]) -> None:
         lib.remove(*videos, on_event=on_event, cancel=cancel)
 
 
+def reindex(lib: Library) -> int:
+    with progress.reporter(show.console(stderr=True)) as on_event, interruptible() as cancel:
+        return lib.reindex(on_event, cancel)
+
+
 def scope(
     lib: Library, names: Sequence[str], place: str | None, since: str | None, until: str | None, adding: bool = False
 ) -> Scope:
