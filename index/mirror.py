@@ -113,7 +113,6 @@ class Mirror:
         self._leave(sound=False)
         self._place.swap()
         self._store.settle_all(self._space, changes)
-        on_event(Event("done", tool=_TOOL, fraction=1.0, message=f"{done} vectors indexed"))
         return done
 
     def examine(self) -> str | None:

@@ -86,7 +86,7 @@ class Vectors:
 
     def close(self) -> None:
         with suppress(VectorsError), self._translated():
-            self._client.close()
+            _close(self._client)
 
     def _made(self) -> Any:
         return self._client.get_or_create_collection(
@@ -121,7 +121,11 @@ def in_folder(folder: Path, space: str, owner: str) -> Vectors:
         import chromadb
 
         client = chromadb.PersistentClient(str(folder), _settings())
-        return _opened(client, space, owner, where)
+        try:
+            return Vectors(client, space, owner, where)
+        except BaseException:
+            _close(client)
+            raise
 
 
 def on_server(url: str, database: str | None, space: str, owner: str) -> Vectors:
@@ -129,16 +133,23 @@ def on_server(url: str, database: str | None, space: str, owner: str) -> Vectors
     at = urlsplit(url)
     with _translated(url, f"start it (chroma run) or remove chroma.url from reelcue.toml, which says {url}"):
         import chromadb
-        from chromadb.config import DEFAULT_DATABASE
+        from chromadb.errors import NotFoundError
 
         host, port, secure = at.hostname or "", at.port or (443 if at.scheme == "https" else 80), at.scheme == "https"
         server = {"chroma_server_host": host, "chroma_server_http_port": port, "chroma_server_ssl_enabled": secure}
-        if database:
-            _make_database(database, _settings(**server, chroma_api_impl="chromadb.api.fastapi.FastAPI"))
-        named = database or DEFAULT_DATABASE
-        client: Any = chromadb.HttpClient(host, port, secure, settings=_settings(**server), database=named)
+        client: Any = chromadb.HttpClient(host, port, secure, settings=_settings(**server))
         client._server._session.timeout = _TIMEOUT  # without one by default
-        return _opened(client, space, owner, url)
+        try:
+            if database:
+                try:
+                    client.set_database(database)
+                except NotFoundError:
+                    client._admin_client.create_database(database)
+                    client.set_database(database)
+            return Vectors(client, space, owner, url)
+        except BaseException:
+            _close(client)
+            raise
 
 
 def version() -> str:
@@ -149,23 +160,12 @@ def version() -> str:
         raise VectorsError("chromadb is not installed; install reelcue again with its packages") from error
 
 
-def _opened(client: Any, space: str, owner: str, where: str) -> Vectors:
-    try:
-        return Vectors(client, space, owner, where)
-    except BaseException:
-        client.close()
-        raise
-
-
-def _make_database(name: str, settings: Any) -> None:
-    from chromadb import AdminClient
-    from chromadb.errors import NotFoundError
-
-    admin = AdminClient(settings)
-    try:
-        admin.get_database(name)
-    except NotFoundError:
-        admin.create_database(name)
+def _close(client: Any) -> None:
+    """With the connections to a server, which Chroma leaves open; each client has its own."""
+    client.close()
+    for one in (client, client._admin_client):
+        if session := getattr(one._server, "_session", None):
+            session.close()
 
 
 def _settings(**more: Any) -> Any:

@@ -38,7 +38,7 @@ def vector(text: str) -> list[float]:
 def put(store: Store, *texts: str, video: str = A) -> None:
     """Texts of a video, instead of those that it had, with a vector each."""
     tell(store, *texts, video=video)
-    found = store.without_vector(SPACE, video)
+    found = store.without_vector(SPACE, video, limit=10_000)
     store.put_vectors(SPACE, [s.n for s in found], [vector(s.text) for s in found])
 
 

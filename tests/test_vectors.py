@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import RUN, document, run, timeline, until
-from stores import A, made
+from stores import A, B, made
 from test_mirror import SPACE, TEXTS, outside, put, vector
 
 from reelcue.index import Event, Library, search
@@ -38,7 +38,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     chroma = Path(sys.executable).with_name("chroma")
     folder = tmp_path_factory.mktemp("server")
-    command = [chroma, "run", "--path", folder / "data", "--port", str(port), "--host", "127.0.0.1"]
+    command = [str(chroma), "run", "--path", str(folder / "data"), "--port", str(port), "--host", "127.0.0.1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as server:
         try:
             until(lambda: _listens(port))
@@ -127,7 +127,7 @@ class TestServer:
             index.clear()
             index.close()
             assert mirror.examine() == "60 vectors are missing, 0 are of passages that are gone"
-            put(store, *TEXTS, "one more")
+            put(store, "one more", video=B)
             (said,) = notes(mirror)
             assert "instead of 61" in said and mirror.examine() is None
 
@@ -156,7 +156,12 @@ class TestLibrary:
             assert lib.hold() and not other.hold()
             asked: list[int] = []
             knn = Mirror.knn
-            monkeypatch.setattr(Mirror, "knn", lambda *a: asked.append(1) or knn(*a))
+
+            def counted(self: Mirror, vector: Any, k: int) -> list[tuple[str, float]]:
+                asked.append(k)
+                return knn(self, vector, k)
+
+            monkeypatch.setattr(Mirror, "knn", counted)
             exact = [(hit.segment.n, hit.score) for hit in other.search("an animal on a meadow")]
             assert not asked
             assert [(hit.segment.n, hit.score) for hit in lib.search("an animal on a meadow")] == exact != []
@@ -180,8 +185,10 @@ class TestLibrary:
 
     def test_reindex_and_doctor(self, tmp_path: Path) -> None:
         run("add", timeline(tmp_path / "a.jsonl", "The goat eats grass.", name="a.mp4"), "--library", "lib")
-        with Store(tmp_path / "lib" / "index.sqlite") as store, store._transaction() as db:
-            db.execute("UPDATE segments SET id = 'x'")
+        with Store(tmp_path / "lib" / "index.sqlite") as store:
+            index = in_folder(tmp_path / "lib" / "chroma", "minilm-l6-v2", store.identity())
+            index.delete(index.ids())
+            index.close()
         result = document("doctor", "--library", "lib", code=1)["findings"]
         (found,) = [f for f in result if "vector index" in f["what"]]
         assert (found["level"], found["remedy"]) == ("error", "run reelcue reindex")
