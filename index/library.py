@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Event as Flag
@@ -221,8 +221,10 @@ class Library:
         return free
 
     def _sync(self, on_event: Callable[[Event], None], cancel: Flag | None = None, keep: bool = False) -> None:
-        """Has the vector index follow; under the ingest lock."""
-        if self.mirror is not None:
+        """Has the vector index follow; under the ingest lock. What is left when `cancel` is set, the next one does."""
+        if self.mirror is None:
+            return
+        with suppress(Cancelled):
             self.mirror.sync(on_event, cancel, keep or self.mirror.near() is not None)
 
     def _near(self) -> Mirror | None:

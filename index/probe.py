@@ -14,7 +14,7 @@ from ..tools.errors import ReelcueError
 from . import vectors
 from .store import Store
 
-SAMPLE = 5000  # vectors that are asked for by themselves; of a larger library they are spread over all of it
+SAMPLE = 2000  # vectors that are asked for by themselves; of a larger library they are spread over all of it
 _NEAREST, _FARTHER = 10, 500  # a vector is to be among so many; an approximate index may need the second number
 _EQUAL = 1e-4  # in cosine: passages of the same text crowd each other out
 _WHOLE = "whole"
