@@ -309,7 +309,7 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_mirror import *
 n = int(sys.argv[2])
 with Store(Path(sys.argv[1])) as store:
-    put(store, *(f"passage {{n}} {{i}}" for i in range(1200)), video=[A, B][n % 2])
+    put(store, *(f"passage {{n}} {{i}}" for i in range(800)), video=[A, B][n % 2])
     print("put", flush=True)
     sync(store)
 """
@@ -319,7 +319,7 @@ with Store(Path(sys.argv[1])) as store:
             with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
                 assert child.stdout and child.stdout.readline()
                 with suppress(subprocess.TimeoutExpired):
-                    child.wait(timeout=random.uniform(0.5, 3))
+                    child.wait(timeout=random.uniform(0.5, 2.5))
                 child.kill()
             sync(store)
             whole(store)
