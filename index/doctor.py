@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
 from ..tools import embed, registry
-from ..tools.errors import ReelcueError, ToolUnavailable
+from ..tools.errors import LibraryError, ReelcueError, ToolUnavailable
 from ..tools.text import line
 from .files import offline
 from .schema import SCHEMA
@@ -53,6 +53,7 @@ def library(lib: "Library") -> Iterator[Finding]:
     yield from _jobs(lib)
     yield from _folders(lib)
     yield from _vectors(lib)
+    yield from _index(lib)
     yield _queries(lib)
 
 
@@ -167,6 +168,31 @@ def _vectors(lib: "Library") -> Iterator[Finding]:
         told = f" of this sentence model ({lib.embedder.space}) but of {line(others)}" if others else ""
         remedy = "run reelcue reindex: that makes them, without reading the videos"
         yield Finding("warning", f"{missing} segments have no vector{told} and are found by words only", remedy)
+
+
+def _index(lib: "Library") -> Iterator[Finding]:
+    """Whether the vector index has all vectors and finds them; opened only where no other process has it."""
+    if lib.mirror is None or lib.embedder is None or lib.store.readonly:
+        return
+    space = lib.embedder.space
+    waiting, gone = len(lib.store.pending(space)), len(lib.store.tombstones())
+    about = f"vector index (chromadb {_version('chromadb')})"
+    if waiting or gone:
+        what = f"{about}: {waiting} vectors are not in it yet, {gone} passages that are gone are not out of it yet"
+        yield Finding("warning", what, "add any of the videos again, or run reelcue reindex")
+    with lib.lock.tried() as free:
+        if not free:
+            yield Finding("ok", f"{about}: another process has it open; it was not looked into")
+            return
+        try:
+            wrong = lib.mirror.examine()
+        except (LibraryError, OSError) as error:
+            wrong = line(str(error))
+    total = lib.store.vector_count(space)
+    if wrong:
+        yield Finding("error", f"{about}: {wrong}; search does without it", "run reelcue reindex")
+    elif not waiting:
+        yield Finding("ok", f"{about}: {total} of {total} vectors, and sampled ones are found by themselves")
 
 
 def _queries(lib: "Library") -> Finding:

@@ -3,30 +3,33 @@
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Event as Flag
 from types import MappingProxyType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ..tools.base import FrameTool, Span, Tool
 from ..tools.embed import MINILM, Embedder, load
 from ..tools.errors import LibraryError, ToolUnavailable, UsageError
 from ..tools.registry import DEFAULT, LEVELS, make
 from ..tools.text import fold, line
+from . import search
 from .adding import Added, add
 from .embedding import STALE, renew, stale
 from .files import expand, is_timeline, offline, place
+from .folder import Folder
 from .ingest import Cancelled, Event, Ingest
 from .intake import Intake
+from .lock import IngestLock
 from .mentions import Mention, mentions
+from .mirror import Mirror
 from .recorded import Old, older, parse
 from .rows import JobRow, Row, Segment, VideoRow
 from .scope import Chosen, Scope, choose
 from .search import Hit, Searcher
+from .server import Server
 from .store import Store
 from .watch import EVERY, Watch
 
@@ -37,8 +40,9 @@ class Library:
     """Opens a library, and makes it where there is none unless `create` is false.
 
     `tools` are names of the registry, outside tools as "package.module:Class", or objects; `options` are constructor
-    arguments for named ones. `embedder` is the sentence model: minilm, a folder, or the id of one that was fetched.
-    Reading is thread-safe and goes on while another process adds; one process adds at a time.
+    arguments for named ones. `embedder` is the sentence model: minilm, a folder, or the id of one that was fetched;
+    `chroma` is the `url` of a Chroma server, and its `database`, instead of the folder in the library. Reading is
+    thread-safe and goes on while another process adds; one process adds at a time.
     Raises LibraryError.
     """
 
@@ -50,15 +54,21 @@ class Library:
         *,
         options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         embedder: str = MINILM,
+        chroma: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.path = Path(path).absolute()
         self._tools = tuple(tools)
         self._options = options
         self.model = embedder
+        self._chroma = chroma
         self.problem: str | None = None
         self.store = Store(self.path / "index.sqlite", create)
+        self.lock = IngestLock(self.path / "lock")
 
     def close(self) -> None:
+        if mirror := self.__dict__.get("mirror"):
+            mirror.close()
+        self.lock.free()
         self.store.close()
 
     @cached_property
@@ -74,7 +84,18 @@ class Library:
     def _searcher(self) -> Searcher:
         if stale(self.store, self.embedder):
             self.problem = STALE
-        return Searcher(self.store, self.embedder)
+        return Searcher(self.store, self.embedder, self._near)
+
+    @cached_property
+    def mirror(self) -> Mirror | None:
+        """The vector index; None without the model pack."""
+        if self.embedder is None:
+            return None
+        url = self._chroma.get("url")
+        place = (
+            Server(self.store, url, self._chroma.get("database")) if url else Folder(self.store, self.path / "chroma")
+        )
+        return Mirror(self.store, place, self.embedder.space)
 
     def __enter__(self) -> "Library":
         return self
@@ -124,7 +145,9 @@ class Library:
 
             media, sparing = self.path / "media", LEVELS[level]
             intake = Intake(self.store, media, tools, recorded_at, source, refresh, sparing, hashed)
-            return add(self.store, ingest, intake, found, jobs, on_event)
+            added = add(self.store, ingest, intake, found, jobs, on_event)
+            self._sync(on_event, cancel)
+            return added
 
     def watch(
         self,
@@ -174,14 +197,17 @@ class Library:
                 self.store.remove_video(video)
                 shutil.rmtree(self.folder(video), ignore_errors=True)
                 on_event(Event("progress", video=video, tool="removing", fraction=n / len(videos)))
+            self._sync(on_event, cancel)
 
-    def reembed(self, on_event: Callable[[Event], None] = lambda event: None, cancel: Flag | None = None) -> int:
-        """Vectors of all passages by the library's sentence model, without reading a video; how many had none yet.
+    def reindex(self, on_event: Callable[[Event], None] = lambda event: None, cancel: Flag | None = None) -> int:
+        """Vectors of all passages by the library's sentence model, and a new vector index, without reading a video; how
+        many vectors had to be made.
 
-        Those of another model are deleted once all are there. Raises ToolUnavailable, LibraryError, and Cancelled once
-        `cancel` is set: the next call goes on from there.
+        Those of another model are deleted once all are there; the old index stays until the new one is complete. Waits
+        while another process adds. Raises ToolUnavailable, LibraryError, and Cancelled once `cancel` is set: the next
+        call goes on from there.
         """
-        embedder = load(self.model)
+        embedder = self.embedder or load(self.model)
 
         def told(fraction: float) -> None:
             on_event(Event("progress", tool="embedding", fraction=fraction))
@@ -189,7 +215,40 @@ class Library:
                 raise Cancelled
 
         with self._locked(on_event, cancel):
-            return renew(self.store, embedder, told)
+            made = renew(self.store, embedder, told)
+            try:
+                if self.mirror:
+                    self.mirror.rebuild(on_event, cancel)
+            except OSError as error:
+                why = f"{error.filename or self.path}: {error.strerror or error}"
+                raise LibraryError(f"{line(why)}; check the disk and the permissions, nothing was lost") from error
+            return made
+
+    def hold(self, on_event: Callable[[Event], None] = lambda event: None) -> bool:
+        """Takes the ingest lock until `close`, for a process that lives long, and with it the vector index, which makes
+        searching a large library fast. False where another process has it: search works all the same; try again later.
+
+        Adding, from any thread of this process, goes on as before.
+        """
+        self._check_writable()
+        with self.lock.tried() as free:
+            if free:
+                self._sync(on_event, keep=self.store.segment_count() >= search.LARGE)
+                self.lock.keep()
+        return free
+
+    def _sync(self, on_event: Callable[[Event], None], cancel: Flag | None = None, keep: bool = False) -> None:
+        """Has the vector index follow; under the ingest lock. What is left when `cancel` is set, the next one does."""
+        if self.mirror is None:
+            return
+        with suppress(Cancelled):
+            self.mirror.sync(on_event, cancel, keep or self.mirror.near() is not None)
+
+    def _near(self) -> Mirror | None:
+        if self.mirror is None:
+            return None
+        self.problem = self.mirror.join() or self.problem
+        return self.mirror.near()
 
     def _made(self, level: str, subtitles: Path | str | None, refresh: Sequence[str]) -> list[Tool | FrameTool]:
         if level not in LEVELS:
@@ -219,31 +278,25 @@ class Library:
     @contextmanager
     def _locked(self, on_event: Callable[[Event], None], cancel: Flag | None) -> Iterator[None]:
         """The ingest lock: one process adds at a time, reading never waits. The system frees it when a process dies."""
+        self._check_writable()
+        told = False
+
+        def waiting() -> None:
+            nonlocal told
+            if not told:
+                on_event(Event("note", message="another process is adding to this library; waiting until it is done"))
+                told = True
+            if cancel and cancel.is_set():
+                raise Cancelled
+
+        with self.lock.taken(waiting):
+            yield
+
+    def _check_writable(self) -> None:
         if self.store.readonly:
             raise LibraryError(
                 f"{line(str(self.path))}: the library cannot be written; check the permissions of its folder"
             )
-        lock = FileLock(self.path / "lock")
-        told = False
-        while True:
-            try:
-                lock.acquire(timeout=0.5)
-                break
-            except Timeout:
-                if not told:
-                    on_event(
-                        Event("note", message="another process is adding to this library; waiting until it is done")
-                    )
-                    told = True
-                if cancel and cancel.is_set():
-                    raise Cancelled from None
-            except OSError as error:
-                why = f"{error.strerror or error}; check the permissions of the folder and of the files in it"
-                raise LibraryError(f"{line(str(self.path / 'lock'))}: {why}") from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     # Reading
 

@@ -102,6 +102,7 @@ CREATE TABLE vectors (
 )"""
 
 # Vectors that the vector index does not hold yet. A table of its own: to mark a row of `vectors` writes its blob again.
+# No OR IGNORE in the triggers: within an upsert, its ON CONFLICT would overrule that.
 _PENDING = """
 CREATE TABLE pending (
     segment INTEGER NOT NULL REFERENCES segments (n) ON DELETE CASCADE,
@@ -111,12 +112,14 @@ CREATE TABLE pending (
 
 _VECTOR_INSERTED = """
 CREATE TRIGGER vectors_inserted AFTER INSERT ON vectors BEGIN
-    INSERT OR IGNORE INTO pending (segment, space) VALUES (new.segment, new.space);
+    INSERT INTO pending (segment, space) SELECT new.segment, new.space
+    WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.segment = new.segment AND p.space = new.space);
 END"""
 
 _VECTOR_UPDATED = """
 CREATE TRIGGER vectors_updated AFTER UPDATE OF blob ON vectors BEGIN
-    INSERT OR IGNORE INTO pending (segment, space) VALUES (new.segment, new.space);
+    INSERT INTO pending (segment, space) SELECT new.segment, new.space
+    WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.segment = new.segment AND p.space = new.space);
 END"""
 
 _VIDEO_VECTORS = """

@@ -12,6 +12,7 @@ cost more than all of the rest.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ import numpy as np
 
 from ..tools.base import KINDS, Span
 from ..tools.embed import Embedder
-from ..tools.errors import UsageError
+from ..tools.errors import UsageError, VectorsError
 from ..tools.languages import guess
 from ..tools.text import clean
 from .reads import Reads
@@ -39,7 +40,7 @@ _MOST_WORDS = 24  # phrases of a query that are looked up
 _PRETENDED = 50  # segments without the word, so that words keep their weight in a library of three segments
 # A word in more than this share of the segments says little and costs much; in a small library it costs nothing.
 _COMMON, _SMALL = 0.1, 2000
-_LARGE = 5000  # segments from which the vector index is asked
+LARGE = 5000  # segments from which the vector index is asked
 _CANDIDATES = 200  # by meaning, and as many by words, however few are asked for
 
 
@@ -53,7 +54,10 @@ class Hit:
 
 
 class Near(Protocol):
-    """A vector index: the ids of the `k` segments whose vectors are nearest, best first, each with its cosine."""
+    """A vector index: the ids of the `k` segments whose vectors are nearest, best first, each with its cosine.
+
+    Raises VectorsError where it fails; then all are looked at.
+    """
 
     def knn(self, vector: Any, k: int) -> Sequence[tuple[str, float]]: ...
 
@@ -118,13 +122,14 @@ class Searcher:
             return []
         kinds = None if kinds is None else frozenset(kinds)
         spans = {n: within[id] for id, n in self._store.blocks(within).items()} if within else {}
-        if videos is None and 2 * k <= _CANDIDATES and self._count() >= _LARGE and (near := self._near()):
+        if videos is None and 2 * k <= _CANDIDATES and self._count() >= LARGE and (near := self._near()):
             asked = self._asked(query, wanted, None, self._count())
-            table = self._candidates(near, asked)
-            allowed = table.allowed(kinds, spans)
-            hits = self._best(asked, table, allowed, self._count(), k)
-            if len(hits) == k or allowed.all():
-                return hits  # else filters left too few of the candidates
+            with suppress(VectorsError):
+                table = self._candidates(near, asked)
+                allowed = table.allowed(kinds, spans)
+                hits = self._best(asked, table, allowed, self._count(), k)
+                if len(hits) == k or allowed.all():
+                    return hits  # else filters left too few of the candidates
         table = self._table(videos)
         asked = self._asked(query, wanted, videos, len(table.numbers))
         return self._best(asked, table, table.allowed(kinds, spans), len(table.numbers), k)

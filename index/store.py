@@ -21,7 +21,7 @@ from ..tools.base import Observation
 from ..tools.errors import LibraryError
 from ..tools.text import clean, clean_data, line
 from . import columns, schema
-from .reads import Reads
+from .ledger import Ledger
 from .rows import JobRow, JobSpec, Segment, VideoRow, canonical
 
 _SMALLEST = 512  # bytes of a database; SQLite takes a shorter file for an empty one and writes over it
@@ -41,7 +41,7 @@ _REMEDIES = {
 }  # fmt: skip
 
 
-class Store(Reads):
+class Store(Ledger):
     """The database of one library, at `path`. `readonly` is true where its folder cannot be written.
 
     Methods raise LibraryError for a library that is missing (without `create`), damaged, newer than this program, not

@@ -137,7 +137,7 @@ class Sound:
     spoil: Sequence[int] = ()
 
     def packets(self, container: Any) -> list[Any]:
-        layout = {1: "mono", 2: "stereo"}[self.channels]
+        layout = {1: "mono", 2: "stereo", 8: "7.1"}[self.channels]
         track = container.add_stream(self.codec, rate=self.rate, layout=layout)
         made: list[Any] = []
         for start, end in self.pieces:

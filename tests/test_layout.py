@@ -32,7 +32,7 @@ PLACES = {
     "Stemmer": ("evals/retrieval.py",),
     "av": ("tools/video.py", "evals/clips.py"),
     "bm25s": ("evals/retrieval.py",),
-    "chromadb": (),
+    "chromadb": ("index/vectors.py",),
     "cv2": ("tools/*.py", "evals/material.py"),
     "faster_whisper": ("tools/whisper.py",),
     "gradio": (),

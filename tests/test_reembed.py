@@ -91,11 +91,11 @@ class TestReembedding:
             assert lib.search("Wo liegen die Schiffe im Eis?")[0].segment.text == GERMAN[0]
             assert lib.problem == embedding.STALE
             assert any("reelcue reindex" in one.remedy for one in doctor.library(lib))
-            assert lib.reembed(events.append) == 4 == sum(spaces(lib).values())
+            assert lib.reindex(events.append) == 4 == sum(spaces(lib).values())
             assert lib.embedder and set(spaces(lib)) == {lib.embedder.space} != set(old)
             assert [one.fraction for one in events if one.what == "progress"][-1] == 1.0
             assert not any("reelcue reindex" in one.remedy for one in doctor.library(lib))
-            assert lib.reembed() == 0
+            assert lib.reindex() == 0
         with Library(library, create=False, embedder=both) as lib:
             assert {hit.segment.text for hit in lib.search("Wo liegen die Schiffe im Eis?", k=2)} == {
                 ENGLISH[0],
@@ -115,10 +115,10 @@ class TestReembedding:
 
         with Library(made(tmp_path, english), create=False, embedder=both) as lib:
             with pytest.raises(Cancelled):
-                lib.reembed(after_two, stop)
+                lib.reindex(after_two, stop)
             found = lib.store.select("SELECT space, count(*) FROM vectors GROUP BY space ORDER BY count(*)")
             assert [count for _, count in found] == [2, 4]  # the old ones are all there
-            assert lib.reembed() == 2 and list(spaces(lib).values()) == [4]
+            assert lib.reindex() == 2 and list(spaces(lib).values()) == [4]
 
     def test_adding_with_another_model_leaves_the_old_ones_and_says_so(
         self, tmp_path: Path, english: str, both: str
@@ -136,7 +136,7 @@ class TestReembedding:
         with Library(made(tmp_path, english), create=False, embedder=str(tmp_path / "gone")) as lib:
             before = spaces(lib)
             with pytest.raises(ToolUnavailable, match="gone: no such sentence model"):
-                lib.reembed()
+                lib.reindex()
             assert spaces(lib) == before
             assert lib.search("harbour") and "gone: no such sentence model" in (lib.problem or "")
 

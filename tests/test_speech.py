@@ -1,6 +1,7 @@
 """Rough transcripts of the sample's speech: what is heard, when, how sure, and how it is told."""
 
 import shutil
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from reelcue.evals import sounds
 from reelcue.evals.wer import wer
 from reelcue.index import Library
 from reelcue.index.ingest import Event
-from reelcue.tools import registry, speech, sphinx
+from reelcue.tools import registry, speech, sphinx, whisper
 from reelcue.tools.base import Observation, Span, Tool
 from reelcue.tools.errors import ToolUnavailable
 from reelcue.tools.video import Video
@@ -110,27 +111,29 @@ class TestChoosing:
         assert "was not recognised: neither pocketsphinx" in sample.problems.pop()
         with pytest.raises(ToolUnavailable, match="pocketsphinx is not installed"):
             list(speech.Speech("pocketsphinx").observe(sample, None, ()))
-        monkeypatch.setattr(speech.whisper, "installed", lambda: False)
+        monkeypatch.setattr(whisper, "installed", lambda: False)
         with pytest.raises(ToolUnavailable, match="whisper"):
             _ = speech.Speech("faster-whisper").digest
 
 
-class TestAnswers:
-    @pytest.fixture(scope="class")
-    def library(self, tmp_path_factory: pytest.TempPathFactory) -> Library:
-        folder = tmp_path_factory.mktemp("videos")
-        for name in ("a.mp4", "b.mp4"):
-            shutil.copyfile(SAMPLE, folder / name)
-        with (folder / "b.mp4").open("ab") as file:
-            file.write(b"\0")  # another video with the same sound
-        library = Library(folder / "library", ["subtitles", "speech"])
-        events: list[Event] = []
-        for added in library.add([folder], on_event=events.append):
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """Two videos with the same sound, which one `add` was told of once."""
+    folder = tmp_path_factory.mktemp("videos")
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copyfile(SAMPLE, folder / name)
+    with (folder / "b.mp4").open("ab") as file:
+        file.write(b"\0")
+    events: list[Event] = []
+    with Library(folder / "library", ["subtitles", "speech"]) as lib:
+        for added in lib.add([folder], on_event=events.append):
             assert added.error is None
-        notes = [event.message for event in events if event.kind == "note" and "pocketsphinx" in event.message]
+        notes = [event.message for event in events if event.what == "note" and "pocketsphinx" in event.message]
         assert len(notes) == 1 and "reelcue models get whisper-small (" in notes[0] and "MB" in notes[0]
-        return library
+        yield lib
 
+
+class TestAnswers:
     def test_are_labelled_masked_and_never_strong(self, library: Library) -> None:
         answer = Agent(library).ask("Which space telescope does the narrator talk about?")
         assert (answer.found, answer.band) == (True, "weak")

@@ -6,6 +6,7 @@ ReelcueError
     ToolUnavailable   a tool whose package or model is not installed
     ToolFailed        a tool that broke while it observed a video
     LibraryError      a library that is missing, damaged, newer than this program, or in use
+      VectorsError    a vector index that cannot be used; what it holds is in the library too
     ModelError        a language model that cannot be reached or answers with nonsense
     BudgetSpent       an answer that ran out of the calls, tokens or seconds it was given
     ActionError       told to the model, never to a person
@@ -35,6 +36,10 @@ class ToolFailed(ReelcueError):
 
 class LibraryError(ReelcueError):
     """A library is missing, damaged, newer than this program, or held by another process."""
+
+
+class VectorsError(LibraryError):
+    """The vector index cannot be read, written or reached. Search does without it, and it can be made anew."""
 
 
 class ModelError(ReelcueError):

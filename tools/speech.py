@@ -43,7 +43,7 @@ class Speech:
     ) -> None:
         if backend not in BACKENDS:
             raise ToolUnavailable(f"speech: no backend {backend!r}; there are {', '.join(BACKENDS)}")
-        given = {"backend": backend, "model": model, "language": language, "fast": fast}
+        given = {"backend": None if backend == "auto" else backend, "model": model, "language": language, "fast": fast}
         self.options: Mapping[str, Any] = {key: value for key, value in given.items() if value}
         self._auto, self._model, self._language, self._fast = backend == "auto", model, language, fast
         self._whisper = backend == "faster-whisper" or (self._auto and bool(model) and whisper.installed())

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 PAUSE = 0.5  # seconds between words that end a passage
 LONG = 15.0  # seconds of a passage
-NONSENSE = 0.3  # mean confidence of a stretch below which hardly a word of it is right
-FOREIGN = 0.36  # of all that was heard: below, it is another language, or too noisy
+# Of English, however hard to hear, an eighth of the words and more are sure; of other languages and of music fewer.
+SURE, SHARE = 0.9, 0.12
+MEAN, MEAN_OF_FEW, FEW = 0.3, 0.6, 5  # least mean confidence; of fewer words than FEW it must be higher
 _FRAME = 0.01  # seconds of a frame of the decoder
 _FAST = {"ds": 2, "maxhmmpf": 3000}
 _MISSING = "pocketsphinx is not installed, there is no package of it for every Python: take Python 3.11 to 3.13"
@@ -42,33 +43,30 @@ class Sphinx:
             raise ToolUnavailable(f"speech: {_MISSING}, or set speech.backend to faster-whisper")
         from pocketsphinx import Decoder
 
-        return Decoder(samprate=RATE, loglevel="FATAL", **(_FAST if self._fast else {}))
+        decoder = Decoder(samprate=RATE, loglevel="FATAL", **(_FAST if self._fast else {}))
+        decoder.start_utt()  # the first utterance is heard a little differently from the same one later
+        decoder.process_raw(bytes(RATE), full_utt=True)
+        decoder.end_utt()
+        return decoder
 
     def hear(self, video: "Video", span: Span | None) -> Iterator[Passage]:
         """Passages in order. Nothing, and a word in `video.problems`, where what is spoken is probably not English.
 
         Raises ToolUnavailable where pocketsphinx is not installed, and VideoError.
         """
-        held: list[list[Word]] = []
-        seconds = trusted = 0.0
-        unclear = 0
+        heard = unclear = 0
         for stretch in stretches(video.sound(span, RATE, 1)):
             words = self.words(stretch)
             if len(words) < 2:  # a sigh, a chord
                 continue
-            mean = sum(word.score or 0 for word in words) / len(words)
-            seconds += stretch.end - stretch.start
-            trusted += mean * (stretch.end - stretch.start)
-            if mean < NONSENSE:
-                unclear += 1
-            else:
-                held.append(words)
-        if held and trusted >= FOREIGN * seconds:
-            for words in held:
+            if _understood(words):
+                heard += 1
                 yield from _passages(words)
-            if unclear:
-                _note(video, f"speech: {unclear} stretches were not understood, too noisy or not English")
-        elif seconds:
+            else:
+                unclear += 1
+        if unclear and heard:
+            _note(video, f"speech: not understood in {unclear} places, too noisy or not English")
+        elif unclear:
             _note(video, "speech: not understood, it is probably not English or too noisy for this recogniser")
 
     def words(self, stretch: Stretch) -> list[Word]:
@@ -92,6 +90,14 @@ class Sphinx:
 
 def installed() -> bool:
     return find_spec("pocketsphinx") is not None
+
+
+def _understood(words: Sequence[Word]) -> bool:
+    """Whether what was heard in a stretch is English at all."""
+    scores = [word.score or 0.0 for word in words]
+    mean = sum(scores) / len(scores)
+    sure = sum(score > SURE for score in scores) / len(scores)
+    return sure >= SHARE and mean >= (MEAN if len(scores) >= FEW else MEAN_OF_FEW)
 
 
 def _passages(words: Sequence[Word]) -> Iterator[Passage]:

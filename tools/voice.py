@@ -33,8 +33,8 @@ _BORDER = 0.7  # seconds around speech that are kept with it
 # Of a logistic regression on a few minutes of speech in English and German, of music and of noise, in the order of
 # `_features`; the last one is the constant. `reelcue bench sound` measures it on other material.
 _WEIGHTS = np.array([
-    -0.0883, 3.02, -2.16, 8.01, 0.454, 0.778, -0.795, -0.649,
-    -0.818, -1.41, 29.5, 3.22, 13.3, 2.19, -0.828, -14.2,
+    -0.088, 7.14, -2.67, 7.51, -0.262, 1.23, -0.752, -0.474,
+    -0.476, -0.639, 20, 9.29, 6.41, 3.86, 0.461, -15.7,
 ])  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def _spoken(stretch: Stretch) -> Iterator[Stretch]:
     ends = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(np.int8)))
     for first, end in zip(ends[::2], ends[1::2], strict=True):
         if end - first >= SHORTEST * RATE:
-            yield Stretch(stretch.start + first / RATE, samples[first:end])
+            yield Stretch(stretch.start + int(first) / RATE, samples[first:end])
 
 
 @dataclass(frozen=True, slots=True)

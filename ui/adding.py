@@ -1,4 +1,4 @@
-"""The commands that change a library: add, remove."""
+"""The commands that change a library: add, remove, reindex."""
 
 import sys
 from pathlib import Path

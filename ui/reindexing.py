@@ -17,10 +17,10 @@ EmbedderOption = Annotated[
 
 
 def reindex(embedder: EmbedderOption = None, library: LibraryOption = None, json: JsonOption = False) -> None:
-    """Make the vectors of all passages anew, without reading a video.
+    """Make vectors and the vector index anew, without reading a video.
 
-    Needed once the setting embedder names another sentence model. Goes on where an earlier call was interrupted; the
-    old vectors are deleted when all new ones are there.
+    Needed once the setting embedder names another sentence model, and where doctor says so. Goes on where an earlier
+    call was interrupted; what is old stays until all that is new is there.
 
     \b
     Example:
@@ -30,7 +30,7 @@ def reindex(embedder: EmbedderOption = None, library: LibraryOption = None, json
     from . import documents, session, show
 
     with session.opened(library, embedder=embedder) as lib:
-        setting, made = settings.load(lib.path).embedder, session.reembed(lib)
+        setting, made = settings.load(lib.path).embedder, session.reindex(lib)
         space, count = lib.embedder.space if lib.embedder else "", lib.store.segment_count()
     if json:
         documents.write({"space": space, "passages": count, "made": made, "setting": lib.model == setting})

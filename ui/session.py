@@ -31,7 +31,9 @@ def opened(
     chosen, options = [places[name] for name in names], {"speech": found.speech}
     with (
         traced(found.debug),
-        Library(folder, chosen, create, options=options, embedder=embedder or found.embedder) as lib,
+        Library(
+            folder, chosen, create, options=options, embedder=embedder or found.embedder, chroma=found.chroma
+        ) as lib,
     ):
         yield lib
         if lib.problem and not create:  # what adds tells it before
@@ -65,9 +67,9 @@ def remove(lib: Library, videos: Sequence[str]) -> None:
         lib.remove(*videos, on_event=on_event, cancel=cancel)
 
 
-def reembed(lib: Library) -> int:
+def reindex(lib: Library) -> int:
     with progress.reporter(show.console(stderr=True)) as on_event, interruptible() as cancel:
-        return lib.reembed(on_event, cancel)
+        return lib.reindex(on_event, cancel)
 
 
 def scope(
