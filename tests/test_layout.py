@@ -56,7 +56,7 @@ PLACES = {
     "torch": (),
     "transformers": (),
     "typer": ("ui/*.py",),
-    "urllib": ("tools/download.py",),
+    "urllib": ("tools/download.py", "index/vectors.py"),
 }  # fmt: skip
 TYPES_ONLY = {"av": ("tools/frame.py",), "onnx": ("tools/bert.py",)}
 LAZY = (

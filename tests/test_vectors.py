@@ -192,6 +192,6 @@ class TestLibrary:
         result = document("doctor", "--library", "lib", code=1)["findings"]
         (found,) = [f for f in result if "vector index" in f["what"]]
         assert (found["level"], found["remedy"]) == ("error", "run reelcue reindex")
-        assert document("reindex", "--library", "lib")["vectors"] == 1
+        assert document("reindex", "--library", "lib")["passages"] == 1
         result = document("doctor", "--library", "lib")["findings"]
         assert [f["level"] for f in result if "vector index" in f["what"]] == ["ok"]
