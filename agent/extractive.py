@@ -220,7 +220,7 @@ class Extractive:
 
     def _fits(self, quote: Quote) -> bool:
         """Whether a quote can be the sort of answer that the question asks for."""
-        if quote.score < WEAK or not any(c.isalnum() for c in quote.said):
+        if quote.score < WEAK or not quote.legible:
             return False
         if not stems(words(quote.text)) - stems(words(self.question.text)):  # it says only what the question says
             return self.question.type == "said"

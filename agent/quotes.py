@@ -46,6 +46,12 @@ class Quote:
         return " ".join(_masked(row) for row in self.rows) if self.segment.rough else self.text
 
     @property
+    def legible(self) -> bool:
+        """Whether at least half of the words can be quoted; only in a rough transcript they may not."""
+        scores = [score for row in self.rows for *_, score in row.data.get("words", ())] if self.segment.rough else []
+        return 2 * sum(score is not None and score < DOUBTED for score in scores) <= len(scores)
+
+    @property
     def speaker(self) -> str | None:
         return self.rows[0].data.get("speaker")
 
