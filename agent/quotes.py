@@ -49,7 +49,8 @@ class Quote:
     def legible(self) -> bool:
         """Whether at least half of the words can be quoted; only in a rough transcript they may not."""
         scores = [score for row in self.rows for *_, score in row.data.get("words", ())] if self.segment.rough else []
-        return 2 * sum(score is not None and score < DOUBTED for score in scores) <= len(scores)
+        doubted = [score for score in scores if score is not None and score < DOUBTED]
+        return 2 * len(doubted) <= len(scores)
 
     @property
     def speaker(self) -> str | None:

@@ -81,10 +81,10 @@ class Speech:
         if self._auto and told > TOLD * (span.seconds if span else video.duration):
             return
         if self._mute:
-            _note(video, "speech was not recognised: neither pocketsphinx (Python 3.11 to 3.13) nor faster-whisper "
+            video.note("speech was not recognised: neither pocketsphinx (Python 3.11 to 3.13) nor faster-whisper "
                   'is installed; pip install "reelcue[asr]"')  # fmt: skip
         elif not self._whisper and self._language and self._language.partition("-")[0].lower() != "en":
-            _note(video, f"speech was not recognised: pocketsphinx knows English only, not {self._language}; "
+            video.note(f"speech was not recognised: pocketsphinx knows English only, not {self._language}; "
                   'pip install "reelcue[asr]" and set speech.model')  # fmt: skip
         else:
             yield from map(self._observation, self._recogniser.hear(video, span))
@@ -101,8 +101,3 @@ class Speech:
             sum(scores) / len(scores) if scores else None,
             {key: value for key, value in data.items() if value},
         )
-
-
-def _note(video: "Video", sentence: str) -> None:
-    if sentence not in video.problems:
-        video.problems.append(sentence)

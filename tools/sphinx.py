@@ -65,9 +65,9 @@ class Sphinx:
             else:
                 unclear += 1
         if unclear and heard:
-            _note(video, f"speech: not understood in {unclear} places, too noisy or not English")
+            video.note(f"speech: not understood in {unclear} places, too noisy or not English")
         elif unclear:
-            _note(video, "speech: not understood, it is probably not English or too noisy for this recogniser")
+            video.note("speech: not understood, it is probably not English or too noisy for this recogniser")
 
     def words(self, stretch: Stretch) -> list[Word]:
         """What pocketsphinx makes of a stretch, with the posterior of each word."""
@@ -114,8 +114,3 @@ def _passages(words: Sequence[Word]) -> Iterator[Passage]:
 def _passage(words: Sequence[Word]) -> Passage:
     said = tuple(replace(word, text="I" if word.text == "i" else word.text) for word in words)
     return Passage(said, " ".join(word.text for word in said), "en", rough=True)
-
-
-def _note(video: "Video", sentence: str) -> None:
-    if sentence not in video.problems:
-        video.problems.append(sentence)

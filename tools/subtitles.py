@@ -90,7 +90,7 @@ class Subtitles:
             try:
                 sources = list(_speech(video, path.name, read(path, language), language))
             except SubtitleError as error:
-                _note(video, str(error))
+                video.note(str(error))
                 continue
             if sources:
                 told.add(language)
@@ -163,9 +163,9 @@ def _language(path: Path) -> str | None:
 
 def _speech(video: "Video", name: str, script: Script, language: str | None) -> Iterator[Source]:
     for note in script.notes:
-        _note(video, f"{name}: {note}")
+        video.note(f"{name}: {note}")
     if script.kind in NOT_SPEECH:
-        _note(video, f"{name}: holds {script.kind}, not speech; not read")
+        video.note(f"{name}: holds {script.kind}, not speech; not read")
     elif script.lines:
         text = " ".join(line.text for line in script.lines[:200])
         yield Source(name, language or language_tag(script.language) or script_language(text), script.lines)
@@ -182,7 +182,7 @@ def _tracks(video: "Video") -> Iterator[Source]:
         try:
             events = [Event(cue.start, cue.end, cue.text, substation=True) for cue in video.subtitles(stream)]
         except VideoError as error:
-            _note(video, str(error))
+            video.note(str(error))
             continue
         lines, notes = lines_of(events)
         if lines and language:
@@ -205,8 +205,7 @@ def _within(video: "Video", source: Source) -> Iterator[Line]:
     """Lines that start within the video, cut at its end."""
     late = sum(line.start >= video.duration for line in source.lines)
     if late:
-        _note(
-            video,
+        video.note(
             f"{source.name}: {late} of {len(source.lines)} cues start after the end of the video and were left out"
             + ("; do they belong to another video?" if late * 2 > len(source.lines) else ""),
         )
@@ -219,8 +218,3 @@ def _data(source: Source, line: Line) -> dict[str, Any]:
     words = [[start, end, text, None] for start, end, text in line.words]
     data = {"language": source.language, "speaker": line.speaker, "words": words, "source": source.name}
     return {key: value for key, value in data.items() if value}
-
-
-def _note(video: "Video", sentence: str) -> None:
-    if sentence not in video.problems:
-        video.problems.append(sentence)

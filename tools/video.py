@@ -86,7 +86,7 @@ class Video:
                     f"re-encode it with pictures of at most {MAX_PIXELS // 10**6} megapixels"
                 )
             if video is None and any(s.kind == "video" and s.index in ends for s in self.streams):
-                self._note("only its sound is used: its pictures cannot be decoded")
+                self.note("only its sound is used: its pictures cannot be decoded")
             if self.picture:
                 self._refuse_huge(self.picture.width, self.picture.height)
             self._sparse = extents[video].sparse if video is not None else ()
@@ -163,7 +163,7 @@ class Video:
         for index, said in claims.items():
             if said - ends[index] > max(1.0, 0.02 * said):
                 what = "pictures" if container.streams[index].type == "video" else "sound"
-                self._note(f"cut off: the {what} should last {said:.1f} s but end at {ends[index]:.1f} s")
+                self.note(f"cut off: the {what} should last {said:.1f} s but end at {ends[index]:.1f} s")
 
     def _refuse_huge(self, width: int, height: int) -> None:
         if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
@@ -184,7 +184,7 @@ class Video:
             except FFmpegError:
                 failures += 1
         if failures:
-            self._note("damaged: it cannot be read to its end")
+            self.note("damaged: it cannot be read to its end")
 
     def _reach(self, start: float, decode: Callable[[float | None], Timed[Item]]) -> Timed[Item]:
         """What `decode` yields from a seek position early enough that nothing before `start` is missed."""
@@ -242,7 +242,7 @@ class Video:
                     previous = time = 0.0 if -NEAR < time < 0 else time
                     yield time, decoded
             if previous == -math.inf and seek is None:
-                self._note("none of its pictures can be decoded; re-encode it")
+                self.note("none of its pictures can be decoded; re-encode it")
 
     def _keys(self, packets: "Iterator[Packet[Any]]", unit: float, apart: float) -> "Iterator[Packet[Any]]":
         """Of all packets of a track the key packets, at least `apart` seconds from each other, and the sparse ones."""
@@ -314,9 +314,10 @@ class Video:
         """Counts a trouble of this pass; the file has as many as the pass that met most of them."""
         troubles[trouble] += 1
         known, self._counts[trouble] = self._counts[trouble], max(troubles[trouble], self._counts[trouble])
-        self._note(f"{trouble}: {self._counts[trouble]}", instead=f"{trouble}: {known}")
+        self.note(f"{trouble}: {self._counts[trouble]}", instead=f"{trouble}: {known}")
 
-    def _note(self, problem: str, instead: str = "") -> None:
+    def note(self, problem: str, instead: str = "") -> None:
+        """Adds a sentence to `problems` once, in place of another if that is there."""
         if instead in self.problems:
             self.problems[self.problems.index(instead)] = problem
         elif problem not in self.problems:
