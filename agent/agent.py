@@ -96,9 +96,7 @@ class Agent:
 def _citation(n: int, quote: Quote, video: VideoRow) -> Citation:
     at = wall_clock(video.recorded_at, quote.span.start) if video.unit == "seconds" else None
     segment = quote.segment
-    return Citation(
-        n, video.id, video.name, quote.span, at, segment.kind, quote.said, segment.language, segment.rough
-    )
+    return Citation(n, video.id, video.name, quote.span, at, segment.kind, quote.said, segment.language, segment.rough)
 
 
 def _told(text: str, finder: Extractive, band: str, searched: Searched, anything: bool) -> str:

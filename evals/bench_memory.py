@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..tools.errors import ToolFailed, ToolUnavailable
-from . import clips, material
+from . import clips, material, sounds
 from .measure import OnEvent, Result, Size
 
 PROC = Path("/proc")
@@ -23,14 +25,15 @@ def memory(folder: Path, size: Size, on_event: OnEvent) -> Iterator[Result]:
     if not (PROC / "self" / "smaps_rollup").exists():
         raise ToolUnavailable("memory is measured by what Linux tells in /proc; run another bench on this system")
     on_event(f"memory: making lectures of {size.minutes[0]} and {size.minutes[1]} min")
-    lecture = clips.write(folder / "lecture.mp4", material.lecture(SLIDES, HOLD, FPS, PICTURE), FPS)
     once = SLIDES * HOLD + SLIDES // 3 * material.SCENE
+    pictures = material.lecture(SLIDES, HOLD, FPS, PICTURE)
+    lecture = clips.write(folder / "lecture.mp4", pictures, FPS, sound=_talk(folder, once))
     peaks: list[float] = []
     for minutes in size.minutes:
         video = clips.repeat(folder / f"{minutes}.mp4", lecture, max(1, round(60 * minutes / once)))
         on_event(f"memory: adding {minutes} min")
         library = folder / f"library {minutes}"
-        command = [sys.executable, "-m", "reelcue.ui.cli", "add", str(video), "--library", str(library)]
+        command = [sys.executable, "-m", "reelcue.ui.cli", "add", "--jobs", "1", str(video), "--library", str(library)]
         peaks.append(watched(command, folder / "said.txt") / 1e6)
     short, long = size.minutes
     yield Result.of(
@@ -41,6 +44,13 @@ def memory(folder: Path, size: Size, on_event: OnEvent) -> Iterator[Result]:
         "memory.growth", f"peak memory of {long} min in times of that of {short} min", "x", [peaks[1] / peaks[0]],
         at_most=MOST_GROWTH,
     )  # fmt: skip
+
+
+def _talk(folder: Path, seconds: float) -> sounds.Sound:
+    """Somebody who speaks all the time, but for a breath now and then."""
+    pause = np.zeros(sounds.RATE)
+    said = np.concatenate([part for spoken in sounds.spoken(folder) for part in (spoken, pause)])
+    return np.resize(said, round(seconds * sounds.RATE))
 
 
 def watched(command: Sequence[str], said: Path) -> int:

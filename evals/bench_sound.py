@@ -1,7 +1,6 @@
 """How much a recogniser is spared: CPU beside bare pocketsphinx, and music and noise that never reach it."""
 
 from collections.abc import Callable, Iterator
-from importlib import resources
 from pathlib import Path
 from statistics import median
 
@@ -15,19 +14,11 @@ from ..tools.video import Video
 from . import sounds
 from .measure import OnEvent, Result, Size, in_turns, short
 
-SPOKEN = (Span(2.6, 14.9), Span(32.6, 43.4))  # the speech in the sample
-
 
 def sound(folder: Path, size: Size, on_event: OnEvent) -> Iterator[Result]:
-    speech = _speech(folder)
+    speech = sounds.spoken(folder)
     yield _cost(folder, speech, size, on_event)
     yield from _shares(folder, speech, size, on_event)
-
-
-def _speech(folder: Path) -> list[NDArray[np.float32]]:
-    with resources.as_file(resources.files("reelcue.evals") / "sample" / "sample.mp4") as sample:
-        video = Video(sample, folder)
-        return [np.concatenate([piece[:, 0] for _, piece in video.sound(span, voice.RATE)]) for span in SPOKEN]
 
 
 def _cost(folder: Path, speech: list[NDArray[np.float32]], size: Size, on_event: OnEvent) -> Result:

@@ -1,16 +1,28 @@
-"""Sounds that are no speech, made from numbers: music and noises of several kinds, at random but repeatably."""
+"""The speech in the sample, and sounds that are none: music and noises of several kinds, at random but repeatably."""
 
 import wave
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tools.base import Span
+from ..tools.video import Video
+
 RATE = 16000
+SPOKEN = (Span(2.6, 14.9), Span(32.6, 43.4))  # of the sample
 Sound = NDArray[np.float64]
 _MAJOR = (0, 2, 4, 5, 7, 9, 11, 12)
+
+
+def spoken(media: Path) -> list[NDArray[np.float32]]:
+    """What is said in the sample, mono in -1..1. `media` is a folder for what a video keeps."""
+    with resources.as_file(resources.files("reelcue.evals") / "sample" / "sample.mp4") as sample:
+        video = Video(sample, media)
+        return [np.concatenate([piece[:, 0] for _, piece in video.sound(span, RATE)]) for span in SPOKEN]
 
 
 def write(path: Path, sound: Sound) -> Path:

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from reelcue.evals import bench, bench_ingest, bench_memory, bench_search, clips, material, measure
+from reelcue.evals import bench, bench_ingest, bench_memory, bench_search, clips, material, measure, sounds
 from reelcue.index.library import Library
 from reelcue.tools.base import Observation, Span
 from reelcue.tools.errors import ToolFailed, ToolUnavailable, UsageError
@@ -194,14 +194,17 @@ class TestMemory:
         asked: list[str] = []
 
         def watched(command: list[str], said: Path) -> int:
-            asked.append(Path(command[4]).name)
+            asked.append(Path(command[6]).name)
             return len(asked) * 400_000_000
 
         monkeypatch.setattr(bench_memory, "watched", watched)
         monkeypatch.setattr(bench_memory, "SLIDES", 1)
         monkeypatch.setattr(bench_memory, "HOLD", 1)
         peak, growth = bench_memory.memory(tmp_path, replace(TINY, minutes=(1, 2)), quiet)
-        assert asked == ["1.mp4", "2.mp4"] and Video(tmp_path / "2.mp4", tmp_path).duration == pytest.approx(120, 0.1)
+        long = Video(tmp_path / "2.mp4", tmp_path)
+        assert asked == ["1.mp4", "2.mp4"] and long.duration == pytest.approx(120, 0.1)
+        heard = sum(len(piece) for _, piece in long.sound(None, sounds.RATE)) / sounds.RATE
+        assert heard == pytest.approx(long.duration, 0.05) and long.problems == []
         assert (peak.median, peak.holds, growth.median, growth.holds) == (800, True, 2, False)
 
 
