@@ -1,7 +1,9 @@
 """The Chroma folder of a library: opened only when it is whole, and made anew beside the old one.
 
 A folder that was closed in good order has a seal: sizes and times of its files, and a mark that the library knows too.
-A folder whose seal fits is as it was left. One without, or that another program has opened since, is looked into first.
+A folder whose seal fits is as it was left; one that another program has opened since is looked into first. One without
+a seal is not trusted: a process that is killed while Chroma writes leaves files of two states, which may find all that
+they held before and lose what is put later.
 """
 
 import json
@@ -17,6 +19,7 @@ from .store import Store
 
 _SEAL = "reelcue.json"
 _MARK = "vectors"  # key of the library's table meta
+_CUT_SHORT = "it was not closed in good order"
 
 
 class Folder:
@@ -37,7 +40,9 @@ class Folder:
     def damage(self, space: str, ended: Callable[[], bool]) -> str | None:
         """Why it cannot be used, None where it can."""
         seal = self._seal()
-        if seal and seal.get("mark") != self._store.meta(_MARK):
+        if not seal:
+            return _CUT_SHORT
+        if seal.get("mark") != self._store.meta(_MARK):
             return "it is of another state of the library"
         if self.sealed():
             return None
@@ -45,6 +50,8 @@ class Folder:
 
     def examine(self, space: str) -> str | None:
         """What is wrong with what it holds, None where nothing is; looks into it in any case."""
+        if not self._seal():
+            return _CUT_SHORT
         sealed = self.sealed()
         why = probe.damage(self._store.path, self._path, space, self._store.vector_count(space))
         if sealed and why is None:
