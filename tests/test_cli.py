@@ -91,13 +91,17 @@ class TestAdd:
         assert "is not a time" in run("add", "talk.mp4", "--recorded-at", "soon", code=2).stderr
         run("add", code=2)
 
-    def test_an_interruption_keeps_what_is_done(self, tmp_path: Path) -> None:
+    def test_what_is_done_is_found_meanwhile_and_kept_after_an_interruption(self, tmp_path: Path) -> None:
         (tmp_path / "slow.py").write_text(SLOW)
         clip(tmp_path / "talk.mp4")
         environ = os.environ | {"REELCUE_TOOLS_SLOW": "slow:Slow", "PYTHONPATH": str(tmp_path)}
         command = (*RUN, "add", "talk.mp4", "--tools", "subtitles,slow")
         with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as adding:
             until(lambda: (tmp_path / "started").exists() or adding.poll() is not None)
+            answer = document("ask", "What is said about the budget?")
+            searched = answer["searched"]
+            assert adding.poll() is None and (searched["complete"], searched["videos"]) == (0, 1)
+            assert answer["citations"][0]["text"] == "The budget is forty million kroner."
             adding.send_signal(signal.SIGINT)
             said = adding.communicate(timeout=60)[1]
         assert adding.returncode == 130, said
