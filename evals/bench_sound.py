@@ -5,7 +5,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..tools import voice
 from ..tools.base import Span
@@ -21,7 +20,7 @@ def sound(folder: Path, size: Size, on_event: OnEvent) -> Iterator[Result]:
     yield from _shares(folder, speech, size, on_event)
 
 
-def _cost(folder: Path, speech: list[NDArray[np.float32]], size: Size, on_event: OnEvent) -> Result:
+def _cost(folder: Path, speech: list[sounds.Sound], size: Size, on_event: OnEvent) -> Result:
     """All of what we do with a file of speech against decoding the same speech, cut by hand, with pocketsphinx."""
     pause = np.zeros(voice.RATE)
     file = sounds.write(folder / "speech.wav", np.concatenate([part for said in speech for part in (said, pause)]))
@@ -46,7 +45,7 @@ def _cost(folder: Path, speech: list[NDArray[np.float32]], size: Size, on_event:
     )
 
 
-def _shares(folder: Path, speech: list[NDArray[np.float32]], size: Size, on_event: OnEvent) -> Iterator[Result]:
+def _shares(folder: Path, speech: list[sounds.Sound], size: Size, on_event: OnEvent) -> Iterator[Result]:
     """What is decoded of music and noise, and of speech with each of them before and behind it."""
     rng, seconds = np.random.default_rng(4), 30.0
     spared, kept = dict[str, list[float]](), list[float]()

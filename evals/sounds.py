@@ -14,11 +14,11 @@ from ..tools.video import Video
 
 RATE = 16000
 SPOKEN = (Span(2.6, 14.9), Span(32.6, 43.4))  # of the sample
-Sound = NDArray[np.float64]
+Sound = NDArray[np.floating[Any]]
 _MAJOR = (0, 2, 4, 5, 7, 9, 11, 12)
 
 
-def spoken(media: Path) -> list[NDArray[np.float32]]:
+def spoken(media: Path) -> list[Sound]:
     """What is said in the sample, mono in -1..1. `media` is a folder for what a video keeps."""
     with resources.as_file(resources.files("reelcue.evals") / "sample" / "sample.mp4") as sample:
         video = Video(sample, media)

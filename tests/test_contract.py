@@ -11,6 +11,7 @@ import contract
 import pytest
 from clips import Pictures, Sound, Text, every, write
 
+from reelcue.evals import sounds
 from reelcue.index.library import Library
 from reelcue.tools import registry
 from reelcue.tools.base import KINDS, FrameTool, Observation, Span, Tool
@@ -21,8 +22,11 @@ from reelcue.tools.video import Video
 SIZE = (640, 360)
 SRT = "1\n00:00:00,500 --> 00:00:01,500\nAnna: Good morning.\n\n2\n00:00:02,000 --> 00:00:03,500\nThe harbour is old.\n"
 RECORDED = {"video": "talk.mp4", "kind": "caption", "start": 1, "end": 2, "text": "a slide", "tool": "looks"}
-# What must be found in "talk", so that a tool that observes nothing does not pass.
-KINDS_FOUND = {"scan": {"shot"}, "subtitles": {"speech"}, "ocr": {"text"}, "replay": {"caption"}}
+# What must be found, so that a tool that observes nothing does not pass.
+KINDS_FOUND = {
+    "talk.mp4": {"scan": {"shot"}, "subtitles": {"speech"}, "ocr": {"text"}, "replay": {"caption"}},
+    "spoken.wav": {"speech": {"speech"}},
+}
 
 
 def slides(seconds: float) -> clips.Pixels:
@@ -31,7 +35,7 @@ def slides(seconds: float) -> clips.Pixels:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A talk with all there is, one without sound or words, sound alone, a single picture."""
+    """A talk with all there is, one without sound or words, a tone, a voice, a single picture."""
     place = tmp_path_factory.mktemp("clips")
     talk = Pictures(every(5, 4), slides, fps=5), Sound([(0, 4)]), Text([(0.5, 1.5, "Good morning.")], "mov_text")
     write(place / "talk.mp4", *talk)
@@ -39,16 +43,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "talk.observations.jsonl").write_text(json.dumps(RECORDED), "utf-8")
     write(place / "silent.mp4", Pictures(every(10, 2)))
     write(place / "sound.m4a", Sound([(0, 2)]))
+    sounds.write(place / "spoken.wav", sounds.spoken(place / "sample")[0][: 6 * sounds.RATE])
     write(place / "single.mp4", Pictures([0.0]))
     return place
 
 
-@pytest.mark.parametrize("clip", ["talk.mp4", "silent.mp4", "sound.m4a", "single.mp4"])
+@pytest.mark.parametrize("clip", ["talk.mp4", "silent.mp4", "sound.m4a", "spoken.wav", "single.mp4"])
 @pytest.mark.parametrize("name", registry.TOOLS)
 def test_registered_tools_keep_it(name: str, clip: str, folder: Path, tmp_path: Path) -> None:
     found = contract.check_tool(registry.make(name), Video(folder / clip, tmp_path / "media", "0" * 16))
-    if clip == "talk.mp4":
-        assert {one.kind for one in found} >= KINDS_FOUND.get(name, set())
+    assert {one.kind for one in found} >= KINDS_FOUND.get(clip, {}).get(name, set())
 
 
 def test_the_default_tools_are_registered() -> None:
