@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
-from ..tools import embed, registry
+from ..tools import embed, hub, registry
 from ..tools.errors import LibraryError, ReelcueError, ToolUnavailable
 from ..tools.text import line
 from .files import offline
@@ -37,13 +37,14 @@ class Finding:
 
 
 def machine(embedder: str = embed.MINILM) -> Iterator[Finding]:
-    """Findings about Python, the packages, the tools and the sentence model of the settings."""
+    """Findings about Python, the packages, the tools, the sentence model of the settings and all that were fetched."""
     python = f"Python {platform.python_version()}"
     yield Finding("ok", f"reelcue {metadata.version('reelcue')}, {python}, {platform.platform()}")
     yield from _packages()
     for name in registry.TOOLS:
         yield _tool(name)
     yield _minilm() if embedder == embed.MINILM else _embedder(embedder)
+    yield from map(_fetched, hub.models())
 
 
 def library(lib: "Library") -> Iterator[Finding]:
@@ -109,6 +110,14 @@ def _embedder(name: str) -> Finding:
         return Finding("warning", "sentence model: none, search is by words only", str(error))
     known = "all languages" if found.languages is None else ", ".join(sorted(found.languages))
     return Finding("ok", f"sentence model: {line(name)}, space {found.space}, knows {known}")
+
+
+def _fetched(model: hub.Model) -> Finding:
+    what = f"model {line(model.id)}, {model.size / 1e6:.0f} MB, in {line(str(model.folder))}"
+    if wrong := model.wrong(thorough=False):
+        files = ", ".join(map(line, wrong))
+        return Finding("warning", f"{what}: not as it was fetched: {files}", f"reelcue models get {line(model.id)}")
+    return Finding("ok", what)
 
 
 def _holdings(lib: "Library") -> Finding:

@@ -18,6 +18,7 @@ from commands import RUN, document, run
 from hubs import COMMIT, Hub, serving
 
 from reelcue.agent import settings
+from reelcue.index import doctor
 from reelcue.tools import download, hub
 from reelcue.tools.errors import ToolUnavailable, UsageError
 
@@ -66,6 +67,7 @@ class TestFetch:
         assert (model.id, model.revision, model.use) == (SMALL, COMMIT, "speech")
         assert steps[0] == (0, model.size) and steps[-1] == (model.size, model.size) and steps == sorted(steps)
         assert hub.fetched("whisper-small") == hub.fetched(SMALL) == model.folder
+        assert [(found.level, SMALL in found.what) for found in doctor.machine()][-1] == ("ok", True)
         assert all("Authorization" not in headers for _, headers in there.asked)
 
     def test_a_sentence_model(self, there: Hub) -> None:
@@ -82,6 +84,9 @@ class TestFetch:
         first = fetch(there)
         (first.folder / "model.bin").write_bytes(bytes(len(WEIGHTS)))
         assert first.wrong() == ["model.bin"] and first.wrong(thorough=False) == []
+        (first.folder / "model.bin").write_bytes(b"")
+        *_, found = doctor.machine()
+        assert found.level == "warning" and "model.bin" in found.what and f"models get {SMALL}" in found.remedy
         whole(fetch(there), WHISPER)
 
     @pytest.mark.parametrize("deaf", [False, True])
