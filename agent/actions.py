@@ -14,6 +14,7 @@ from ..index.rows import Row, Segment, VideoRow
 from ..index.scope import Chosen, Scope
 from ..tools.base import Span
 from .answer import Evidence, Step
+from .quotes import Quote
 from .times import Window
 
 _NAMED = 20  # videos whose moments are told with a step
@@ -58,10 +59,12 @@ class Actions:
         return found
 
     def count(self, words: str) -> dict[str, list[Mention]]:
-        """Every moment that holds all of the words, by video: none is left out."""
+        """Every moment that holds all of the words, by video: none is left out but what was roughly heard and cannot
+        be read."""
         with self._step("count", {"words": words}) as found:
             if self.videos:
-                found += self._library.mentions(words, scope=self._scope, within=self.within)
+                every = self._library.mentions(words, scope=self._scope, within=self.within)
+                found += (one for one in every if Quote(one.segment, one.rows).legible)
         by_video: dict[str, list[Mention]] = {}
         for mention in found:
             by_video.setdefault(mention.segment.video, []).append(mention)

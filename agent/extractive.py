@@ -115,7 +115,7 @@ class Extractive:
         if not self.question.terms:
             return []
         rows = (Quote(quote.segment, (row,)) for quote in self._candidates(None) for row in quote.rows)
-        found = scored(rows, self.question, self._embedder)
+        found = scored((quote for quote in rows if quote.legible), self.question, self._embedder)
         best = [quote for quote in found if quote.coverage > 0.99]
         best = best or [replace(quote, score=STRONG - 0.01) for quote in found if quote.score >= STRONG]
         return sorted(best[:MOST], key=lambda quote: (-round(quote.coverage, 2), quote.span))[:1]
@@ -220,7 +220,7 @@ class Extractive:
 
     def _fits(self, quote: Quote) -> bool:
         """Whether a quote can be the sort of answer that the question asks for."""
-        if quote.score < WEAK or not quote.legible:
+        if quote.score < WEAK:
             return False
         if not stems(words(quote.text)) - stems(words(self.question.text)):  # it says only what the question says
             return self.question.type == "said"

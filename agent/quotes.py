@@ -48,9 +48,8 @@ class Quote:
     @property
     def legible(self) -> bool:
         """Whether at least half of the words can be quoted; only in a rough transcript they may not."""
-        scores = [score for row in self.rows for *_, score in row.data.get("words", ())] if self.segment.rough else []
-        doubted = [score for score in scores if score is not None and score < DOUBTED]
-        return 2 * len(doubted) <= len(scores)
+        doubts = [doubted for row in self.rows for _, doubted in _words(row)] if self.segment.rough else []
+        return 2 * sum(doubts) <= len(doubts)
 
     @property
     def speaker(self) -> str | None:
@@ -63,7 +62,10 @@ class Quote:
 
 
 def sentences(segment: Segment, rows: Sequence[Row]) -> list[Quote]:
-    """The rows of a segment of speech joined to sentences; every other row is a quote of its own."""
+    """The rows of a segment of speech joined to sentences; every other row is a quote of its own.
+
+    Those of a rough transcript that cannot be read are left out.
+    """
     if segment.kind != "speech":
         return [Quote(segment, (row,)) for row in rows]
     made: list[list[Row]] = []
@@ -79,13 +81,23 @@ def sentences(segment: Segment, rows: Sequence[Row]) -> list[Quote]:
             made.append([row])
         else:
             last.append(row)
-    return [Quote(segment, tuple(group)) for group in made]
+    return [quote for group in made if (quote := Quote(segment, tuple(group))).legible]
+
+
+def _words(row: Row) -> list[tuple[str, bool]]:
+    """The words of a row, and which of them its recogniser doubts."""
+    scored = ((text, more[0] if more else None) for _, _, text, *more in row.data.get("words") or ())
+    return [(text, score is not None and score < DOUBTED) for text, score in scored]
 
 
 def _masked(row: Row) -> str:
-    words = row.data.get("words") or ()
-    told = " ".join("…" if score is not None and score < DOUBTED else text for _, _, text, score in words)
-    return re.sub(r"…( …)+", "…", told) if words else row.text.strip()
+    text, told, at = row.text.strip(), "", 0
+    for word, doubted in _words(row):
+        found = text.find(word, at)
+        if found >= 0:
+            told += text[at:found] + ("…" if doubted else word)
+            at = found + len(word)
+    return re.sub(r"…(\s*…)+", "…", told + text[at:])
 
 
 def _size(text: str) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..tools.errors import LibraryError, UsageError
+from ..tools.languages import language_tag
 from ..tools.text import line
 
 FILE = "reelcue.toml"
@@ -34,6 +35,11 @@ def _text(value: Any) -> str | None:
     return None if isinstance(value, str) and value.strip() else "is a text that is not empty"
 
 
+def _language(value: Any) -> str | None:
+    named = isinstance(value, str) and language_tag(value)
+    return None if named else "is a language as in BCP 47, such as en or pt-BR"
+
+
 def _backend(value: Any) -> str | None:
     return None if value in _BACKENDS else f"is one of {', '.join(_BACKENDS)}"
 
@@ -49,7 +55,7 @@ KEYS: Mapping[str, Callable[[Any], str | None]] = {
     "embedder": _text,  # the sentence model: minilm, a folder, or the id of one that was fetched
     "speech.backend": _backend,  # which recogniser
     "speech.model": _text,  # of faster-whisper: a name that was fetched, or a folder
-    "speech.language": _text,  # BCP 47 of what is spoken; found out where not given
+    "speech.language": _language,  # BCP 47 of what is spoken; found out where not given
     "speech.fast": _flag,  # pocketsphinx at half the time, with more errors
     "chroma.url": _url,  # a Chroma server, instead of the folder in the library
     "chroma.database": _text,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..index.terms import words
 from ..tools.base import Span
 from ..tools.errors import UsageError
 from ..tools.text import clean, line
@@ -68,7 +69,7 @@ def read(path: Path) -> Corpus:
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); give a file of JSON lines in UTF-8") from error
     for number, text in enumerate(lines, 1):
@@ -91,7 +92,7 @@ def _talk(row: Mapping[str, Any], number: int, left_out: Counter[str]) -> Talk |
         else:
             lines.append(made)
     asked = []
-    for one in row.get("qa") or ():
+    for one in _list(row, "qa"):
         question = _asked(one, lines, left_out)
         if isinstance(question, str):
             left_out[f"questions: {question}"] += 1
@@ -116,10 +117,10 @@ def _line(row: Any) -> Line | str:
 
 
 def _asked(row: Any, lines: list[Line], left_out: Counter[str]) -> Asked | str:
-    if not isinstance(row, dict) or not isinstance(row.get("question"), str) or not line(row["question"]):
+    if not isinstance(row, dict) or not isinstance(row.get("question"), str) or not words(row["question"]):
         return "no text"
     spans = []
-    for pair in row.get("spans") or ():
+    for pair in _list(row, "spans"):
         span = _span(pair)
         if isinstance(span, str):
             left_out[f"gold spans: {span}"] += 1
@@ -131,12 +132,20 @@ def _asked(row: Any, lines: list[Line], left_out: Counter[str]) -> Asked | str:
     return Asked(line(row["question"]), right) if right else "no row in the gold span"
 
 
+def _list(row: Mapping[str, Any], key: str) -> list[Any]:
+    found = row.get(key)
+    return found if isinstance(found, list) else []
+
+
 def _span(pair: Any) -> Span | str:
     """The span, or what is wrong with it."""
     numbers = isinstance(pair, list) and len(pair) == 2 and not any(isinstance(n, bool) for n in pair)
-    if not numbers or not all(isinstance(n, int | float) and math.isfinite(n) for n in pair):
+    if not numbers or not all(isinstance(n, int | float) and abs(n) < math.inf for n in pair):
         return "no times"
-    start, end = pair
+    try:
+        start, end = map(float, pair)
+    except OverflowError:
+        return "no times"
     if start < 0:
         return "negative"
     return Span(start, end) if start < end else "reversed" if end < start else "empty"

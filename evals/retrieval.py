@@ -151,12 +151,13 @@ def _bm25() -> Rank:
         return made
 
     def rank(talk: Talk) -> Callable[[str], Sequence[int]]:
-        index = bm25s.BM25()
-        index.index(tokens([one.text for one in talk.lines]), show_progress=False)
+        index, rows = bm25s.BM25(), tokens([one.text for one in talk.lines])
+        if any(rows):
+            index.index(rows, show_progress=False)
 
         def ranked(question: str) -> Sequence[int]:
             words = tokens([question])[0]
-            scores = index.get_scores(words) if words else np.zeros(len(talk.lines))
+            scores = index.get_scores(words) if words and any(rows) else np.zeros(len(talk.lines))
             order: list[int] = np.argsort(-scores, kind="stable").tolist()
             return order
 

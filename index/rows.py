@@ -116,6 +116,11 @@ class Row:
     def of(cls, n: int, video: str, seen: Observation) -> "Row":
         return cls(n, video, seen.tool, seen.kind, seen.span, seen.text, seen.score, seen.data)
 
+    @property
+    def rough(self) -> bool:
+        """Whether a recogniser heard it that makes many errors."""
+        return bool(self.data.get("rough"))
+
     def observation(self) -> Observation:
         return Observation(self.tool, self.kind, self.span, self.text, self.score, self.data)
 

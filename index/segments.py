@@ -141,7 +141,7 @@ def _segment(group: Sequence[Row]) -> Segment:
         language=first.data.get("language"),
         speaker=speakers.pop() if len(speakers) == 1 else None,
         score=_confidence(group),
-        rough=any(row.data.get("rough") for row in group),
+        rough=any(row.rough for row in group),
         words=tuple(_word(word) for row in group for word in row.data.get("words", ())),
         observations=tuple(row.n for row in group),
     )

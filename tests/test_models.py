@@ -1,5 +1,6 @@
 """Models come from a hub whole and right, or not at all."""
 
+import json
 import os
 import shutil
 import signal
@@ -30,7 +31,8 @@ WHISPER = {
 }  # fmt: skip
 SENTENCES = {
     "config.json": b'{"model_type": "bert"}', "model.safetensors": WEIGHTS[:50_000], "tokenizer.json": b"{}",
-    "1_Pooling/config.json": b"{}", "README.md": b"---\nlanguage: de\n---\n", "onnx/model.onnx": b"not wanted",
+    "1_Pooling/config.json": b"{}", "modules.json": b"[]",
+    "README.md": b"---\nlanguage: de\n---\n", "onnx/model.onnx": b"not wanted",
 }  # fmt: skip
 PICKLED = {"config.json": b"{}", "pytorch_model.bin": WEIGHTS[:20_000], "tokenizer.json": b"{}"}
 
@@ -74,6 +76,20 @@ class TestFetch:
         model = fetch(there, "acme/german")
         assert set(model.files) == set(SENTENCES) - {"onnx/model.onnx"} and model.use == "sentences"
         whole(model, SENTENCES)
+
+    @pytest.mark.parametrize(
+        "changed",
+        [{"size": "x"}, {"size": -1}, {"sha256": 4}, {"more": 1}, []],
+    )
+    def test_a_record_that_makes_no_sense_is_none(self, there: Hub, changed: Any) -> None:
+        model = fetch(there)
+        record = json.loads((model.folder / hub.RECORD).read_text())
+        record["files"]["model.bin"] = {**record["files"]["model.bin"], **changed} if changed else changed
+        (model.folder / hub.RECORD).write_text(json.dumps(record))
+        assert hub.models() == [] and hub.fetched("whisper-small") is None
+        record["files"] = {"../../secret": {"size": 1, "sha256": None}}
+        (model.folder / hub.RECORD).write_text(json.dumps(record))
+        assert hub.read(model.folder) is None
 
     def test_again_asks_nobody(self, there: Hub) -> None:
         first = fetch(there)

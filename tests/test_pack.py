@@ -163,6 +163,8 @@ def test_no_folder_is_said_to_be_none() -> None:
         (["en", "de", "zh-cn"], ("en", "de-CH", "zh-Hans"), ("fr",)),
         ("[en, de]", ("en", "de"), ("ja",)),
         ("multilingual", ("en", "ja", None), ()),
+        (["no", "tl", "zh"], ("nb", "nn-NO", "fil", "yue"), ("da",)),
+        (["nb"], ("no", "nn"), ("en",)),
         (["multilingual", "en"], ("fr",), ()),
         (None, ("en", "yo"), ()),
     ],

@@ -58,11 +58,13 @@ class TestReading:
             *({"question": "q", "spans": spans} for spans in (None, [], [[5, 2]], [[7, 7], "x"], [[900, 901]])),
             {"question": "two spans", "spans": [[9, 2], [1, 2]]},
         ]  # fmt: skip
-        found = read(corpus(tmp_path / "c.jsonl", bad, {"video": "empty", "timeline": [], "qa": []}))
+        bad["timeline"].append({"start": 0, "end": 10**400, "text": "x"})
+        bad["qa"] += [{"question": "??", "spans": [[0, 1]]}, {"question": "q", "spans": 7}]
+        found = read(corpus(tmp_path / "c.jsonl", bad, {"video": "empty", "timeline": [], "qa": 3}))
         assert (len(found.talks), len(found.talks[0].lines), found.questions) == (1, 5, 2)
         assert found.left_out == {
-            "rows: no text": 4, "rows: reversed": 1, "rows: empty": 1, "rows: no times": 2, "rows: negative": 1,
-            "questions: no text": 3, "questions: no gold span": 4, "questions: no row in the gold span": 1,
+            "rows: no text": 4, "rows: reversed": 1, "rows: empty": 1, "rows: no times": 3, "rows: negative": 1,
+            "questions: no text": 4, "questions: no gold span": 5, "questions: no row in the gold span": 1,
             "gold spans: reversed": 2, "gold spans: empty": 1, "gold spans: no times": 1, "timelines without a row": 1,
         }  # fmt: skip
 
@@ -104,6 +106,12 @@ class TestScoring:
         path = corpus(tmp_path / "c.jsonl", talk(["same words"] * 5, ("same words", 2)))
         (result,) = retrieval.run([path])
         assert result.bm25.mrr == pytest.approx(1 / 3) == result.ours.mrr
+
+    def test_a_timeline_without_a_telling_word(self, tmp_path: Path) -> None:
+        path = corpus(tmp_path / "c.jsonl", talk(["the", "a\u2028the"], ("the harbour", 1)))
+        path.write_text(path.read_text().replace("\\u2028", "\u2028"), "utf-8")
+        (result,) = retrieval.run([path])
+        assert (result.questions, result.bm25.mrr) == (1, 0.5)
 
     def test_needs_the_sentence_model(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("reelcue.index.library.Library.embedder", None)

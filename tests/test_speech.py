@@ -1,5 +1,6 @@
 """Rough transcripts of the sample's speech: what is heard, when, how sure, and how it is told."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
@@ -95,6 +96,20 @@ class TestChoosing:
         assert told(list(speech.Speech(fast=True).observe(sample, part, few)))
         assert told(list(speech.Speech("pocketsphinx", fast=True).observe(sample, part, [line])))
 
+    def test_forced_subtitles_do_not_tell_what_is_said(self, sample: Video) -> None:
+        sign = Observation("subtitles", "speech", Span(2.0, 6.0), "To the harbour", data={"forced": True})
+        assert told(list(speech.Speech(fast=True).observe(sample, Span(2.0, 15.0), [sign])))
+
+    def test_the_advice_is_what_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(whisper, "installed", lambda: False)
+        assert "models get whisper-small" in (speech.Speech().advice or "")
+        assert "speech.model needs faster-whisper" in (speech.Speech(model="whisper-small").advice or "")
+        assert speech.Speech("pocketsphinx").advice is None
+
+    @pytest.mark.parametrize("name", ["English", "eng", "en_US", "en-GB"])
+    def test_languages_have_several_names(self, sample: Video, name: str) -> None:
+        assert told(list(speech.Speech(language=name, fast=True).observe(sample, Span(33.0, 38.0), ())))
+
     def test_options_make_it_again(self) -> None:
         for options in ({}, {"fast": True}, {"backend": "pocketsphinx", "language": "en"}):
             tool = registry.make("speech", options)
@@ -102,6 +117,8 @@ class TestChoosing:
             assert tool.digest == sphinx.Sphinx.digest
 
     def test_what_cannot_be(self, sample: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(ToolUnavailable, match="no language 'elvish'; name it as in BCP 47"):
+            speech.Speech(language="elvish")
         with pytest.raises(ToolUnavailable, match="no backend 'ears'; there are auto, pocketsphinx"):
             registry.make("speech", {"backend": "ears"})
         assert list(speech.Speech(language="de").observe(sample, None, ())) == []
@@ -150,3 +167,48 @@ class TestAnswers:
 
     def test_what_was_not_said_is_not_found(self, library: Library) -> None:
         assert not Agent(library).ask("How much did the telescope cost?").found
+
+
+def roughly(path: Path, *passages: list[tuple[str, float | None]]) -> Path:
+    """A recorded timeline of rough passages, a hundred seconds apart: words and how sure they are."""
+    rows = [
+        {
+            "video": "talk.mp4", "kind": "speech", "start": 100 * n, "end": 100 * n + 5,
+            "text": " ".join(word for word, _ in passage),
+            "data": {"rough": True, "words": [[100 * n, 100 * n + 1, word, score] for word, score in passage]},
+        }
+        for n, passage in enumerate(passages)
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+class TestRoughWords:
+    @pytest.mark.parametrize(
+        "question",
+        [
+            "What is said in the first 8 seconds?", "When did the senator resign?", "Summarize the video",
+            "How often is senator mentioned?", "Which videos mention a senator?", "What is said about the senator?",
+        ],
+    )  # fmt: skip
+    def test_that_are_mostly_doubted_are_no_answer(self, tmp_path: Path, question: str) -> None:
+        doubted = [(word, 0.1) for word in "the senator will resign because of bribery".split()]
+        with Library(tmp_path / "library", tools=()) as lib:
+            lib.add([roughly(tmp_path / "a.jsonl", doubted)])
+            assert not Agent(lib).ask(question).found
+
+    def test_are_quoted_as_the_text_has_them(self, tmp_path: Path) -> None:
+        words = [["the", 0.9], ["well", 0.9], ["-known", 0.8], ["harbour", 0.9], ["swims", 0.1], ["sinks", 0.2]]
+        row = {
+            "video": "talk.mp4",
+            "kind": "speech",
+            "start": 0,
+            "end": 5,
+            "text": "the well-known harbour swims sinks",
+        }
+        row["data"] = {"rough": True, "words": [[0, 1, *word] for word in words] + [[4, 5, "no score"]]}
+        (tmp_path / "a.jsonl").write_text(json.dumps(row))
+        with Library(tmp_path / "library", tools=()) as lib:
+            lib.add([tmp_path / "a.jsonl"])
+            (citation,) = Agent(lib).ask("What is said about the harbour?").citations
+            assert citation.text == "the well-known harbour …"

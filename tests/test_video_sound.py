@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import Pictures, Sound, Text, every, heard, opened, sine, write
+from numpy.typing import NDArray
 
 from reelcue.tools.base import Span
 from reelcue.tools.errors import VideoError
@@ -20,6 +21,14 @@ class TestSound:
         assert times[np.argmax(np.abs(samples) > 0.1)] == pytest.approx(6.0, abs=0.002)
         assert times[-1] == pytest.approx(8.5, abs=0.002)
         assert np.abs(samples).max() == pytest.approx(0.5, abs=0.05)
+
+    def test_is_limited_and_what_is_no_number_is_silent(self, tmp_path: Path) -> None:
+        def wave(t: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.select([t < 1, t < 2, t < 3, t < 4], [np.nan, 1e30, -np.inf, -7.0], 0.25)
+
+        times, samples = heard(opened(write(tmp_path / "a.mkv", Sound([(0, 5)], wave, "pcm_f32le"))).sound())
+        middles = [float(np.median(samples[(times > n) & (times < n + 1)])) for n in range(5)]
+        assert middles == pytest.approx([0, 1, 0, -1, 0.25], abs=0.01)
 
     @pytest.mark.parametrize("name", ["a.mp4", "a.ts", "a.mp3"])
     def test_a_span(self, tmp_path: Path, name: str) -> None:

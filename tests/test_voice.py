@@ -1,6 +1,8 @@
 """What reaches a recogniser: speech at its true times, and neither silence nor music nor noise."""
 
+import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -81,12 +83,22 @@ def test_long_speech_is_cut_where_it_is_quiet(speech: Samples) -> None:
     assert max(quiet) < np.abs(speech).mean() * 32767
 
 
+def test_a_cut_at_the_last_frame_is_no_new_utterance(speech: Samples) -> None:
+    sound = np.tile(speech, 6)
+    frame = 480  # samples
+    first = round(next(voice.stretches(pieces(sound))).start * voice.RATE)
+    last = first + math.ceil(voice.LONGEST * voice.RATE / frame) * frame
+    sound[last - frame : last] *= 0.01
+    found = list(voice.stretches(pieces(sound)))
+    assert len(found) > 2
+    assert all(before.end <= after.start + 1e-6 for before, after in pairwise(found))
+
+
 @pytest.mark.parametrize(
     "sound",
     [
         lambda n: np.zeros(n),
-        lambda n: np.full(n, np.nan),
-        lambda n: np.full(n, 1e30),
+        lambda n: np.ones(n),
         lambda n: np.sign(np.sin(np.arange(n))),
     ],
 )

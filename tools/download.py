@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from .errors import ToolUnavailable
-from .hub import RECORD, File, Model, folder_of, id_of, read, right, sha256
+from .hub import RECORD, File, Model, checked, folder_of, id_of, read, right, sha256
 from .text import line
 
 HUB = "https://huggingface.co"
@@ -36,7 +36,7 @@ _USES = {
     ),
     "sentences": (
         ("config.json", "model.safetensors", "tokenizer.json"),
-        ("1_Pooling/config.json", "sentence_bert_config.json", "README.md"),
+        ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "README.md"),
     ),
 }
 
@@ -84,7 +84,7 @@ class Hub:
             files = {one["rfilename"]: _file(one) for one in told["siblings"]}
         except (HTTPException, OSError) as error:
             raise self._failed(id, error) from error
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError, AttributeError) as error:
             raise ToolUnavailable(f"{self.url} does not answer as a hub of models does; check HF_ENDPOINT") from error
         if not _COMMIT.fullmatch(revision):
             raise ToolUnavailable(f"{self.url} tells no commit of {id}; check HF_ENDPOINT")
@@ -190,7 +190,7 @@ class _Redirects(HTTPRedirectHandler):
 def _file(told: dict[str, Any]) -> File:
     """What a hub tells of a file. Raises ValueError, TypeError or KeyError for nonsense."""
     large = told.get("lfs")
-    return File(int(told["size"]), large["sha256"] if large else None, None if large else told["blobId"])
+    return checked(File(int(told["size"]), large["sha256"] if large else None, None if large else told["blobId"]))
 
 
 def _keep(model: Model, work: Path) -> Model:

@@ -18,7 +18,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from .errors import ToolUnavailable
-from .languages import guess
+from .languages import guess, primary
 from .pack import LENGTH, OTHER, TOKENIZER, pack
 from .pack import space as pack_space
 from .text import line
@@ -61,7 +61,7 @@ class Embedder:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = 1
         settings.log_severity_level = 3
-        self.space, self.languages = space, languages
+        self.space, self.languages = space, languages and frozenset(map(primary, languages))
         self._session = onnxruntime.InferenceSession(folder / _MODEL, settings, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(length)
@@ -87,7 +87,7 @@ class Embedder:
 
     def knows(self, language: str | None) -> bool:
         """Whether the model was made for texts in a language (BCP 47); for what nobody knows it may be tried."""
-        return language is None or self.languages is None or language.partition("-")[0] in self.languages
+        return language is None or self.languages is None or primary(language) in self.languages
 
     def understands(self, query: str) -> bool:
         """Whether it knows the language that a query is in."""

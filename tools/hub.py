@@ -112,10 +112,20 @@ def read(folder: Path) -> Model | None:
     """What the record in a folder says; None without one that makes sense."""
     try:
         told = json.loads((folder / RECORD).read_text("utf-8"))
-        files = {name: File(**file) for name, file in told["files"].items()}
-        return Model(told["id"], told["revision"], told["use"], files, folder)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        files = {name: checked(File(**file)) for name, file in told["files"].items()}
+        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in files):
+            return None
+        return Model(str(told["id"]), str(told["revision"]), str(told["use"]), files, folder)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def checked(file: File) -> File:
+    """The same. Raises ValueError for a size or a digest that is none."""
+    digests = [digest for digest in (file.sha256, file.sha1) if digest is not None]
+    if not isinstance(file.size, int) or file.size < 0 or not all(isinstance(d, str) for d in digests):
+        raise ValueError("no size or no digest")
+    return file
 
 
 def sized(path: Path, file: File) -> bool:

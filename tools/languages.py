@@ -40,6 +40,7 @@ _NAMES = {
     "portuguese": "pt", "russian": "ru", "spanish": "es", "swedish": "sv", "turkish": "tr", "ukrainian": "uk",
     "chs": "zh-Hans", "cht": "zh-Hant", "中文": "zh", "简体": "zh-Hans", "繁體": "zh-Hant", "繁体": "zh-Hant",
 }  # fmt: skip
+_MACRO = {"nb": "no", "nn": "no", "fil": "tl", "yue": "zh", "cmn": "zh"}
 _NAMED = {tag: name.title() for name, tag in _NAMES.items() if name.isascii() and tag.isalpha()}
 # Scripts that one language alone, or by far most of what is written in them, is written in.
 _OWN = {
@@ -88,6 +89,12 @@ def language_tag(text: str | None) -> str | None:
         return None
     script, region = match[2] and match[2].title(), match[3] and match[3].upper()
     return "-".join(part for part in (language, script, region) if part)
+
+
+def primary(tag: str) -> str:
+    """The language of a tag without its script and region; a macrolanguage for those that are mostly taken for one."""
+    first = tag.partition("-")[0]
+    return _MACRO.get(first, first)
 
 
 def language_name(tag: str) -> str:

@@ -82,7 +82,7 @@ def _data(data: Any) -> dict[str, Any]:
         if not isinstance(data.get(key, ""), str):
             raise ValueError(f"data.{key} must be a string")
     words, boxes, keyframes = (data.get(key, []) for key in ("words", "boxes", "keyframes"))
-    if not _rows(words, 3) or not all(_numbers(word[:2]) and isinstance(word[2], str) for word in words):
+    if not _rows(words, 3) or not all(_word(*word[:4]) for word in words):
         raise ValueError("data.words must be a list of [start, end, text, score]")
     if not _rows(boxes, 4) or not all(_numbers(box[:4]) for box in boxes):
         raise ValueError("data.boxes must be a list of [x, y, width, height]")
@@ -95,6 +95,10 @@ def _data(data: Any) -> dict[str, Any]:
     if not isinstance(data.get("ink", {}), dict):
         raise ValueError("data.ink must be an object")
     return data
+
+
+def _word(start: Any, end: Any, text: Any, score: Any = None) -> bool:
+    return _numbers([start, end]) and isinstance(text, str) and (score is None or _numbers([score]))
 
 
 def _inside(path: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from . import hub, sphinx, whisper
 from .base import Observation, Span
 from .errors import ToolUnavailable
+from .languages import language_tag
 
 if TYPE_CHECKING:
     from .transcript import Passage
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 BACKENDS = ("auto", "pocketsphinx", "faster-whisper")
 TOLD = 0.05  # share of a video that subtitles cover, from which they are taken to tell all that is said
+_ROUGHLY = "speech was recognised roughly, by pocketsphinx"
 _ADVICE = (
-    "speech was recognised roughly, by pocketsphinx. For better transcripts, in many languages: pip install "
+    _ROUGHLY + ". For better transcripts, in many languages: pip install "
     '"reelcue[asr]", reelcue models get whisper-small ({megabytes} MB), set speech.model to whisper-small, and add '
     "again; its authors report 13 minutes of speech in 1 min 42 s on 8 cores"
 )
@@ -43,9 +45,12 @@ class Speech:
     ) -> None:
         if backend not in BACKENDS:
             raise ToolUnavailable(f"speech: no backend {backend!r}; there are {', '.join(BACKENDS)}")
-        given = {"backend": None if backend == "auto" else backend, "model": model, "language": language, "fast": fast}
+        tag = language_tag(language)
+        if language and not tag:
+            raise ToolUnavailable(f"speech: no language {language!r}; name it as in BCP 47, such as en or pt-BR")
+        given = {"backend": None if backend == "auto" else backend, "model": model, "language": tag, "fast": fast}
         self.options: Mapping[str, Any] = {key: value for key, value in given.items() if value}
-        self._auto, self._model, self._language, self._fast = backend == "auto", model, language, fast
+        self._auto, self._model, self._language, self._fast = backend == "auto", model, tag, fast
         self._whisper = backend == "faster-whisper" or (self._auto and bool(model) and whisper.installed())
         self._mute = self._auto and not self._whisper and not sphinx.installed()
 
@@ -69,15 +74,17 @@ class Speech:
     @property
     def advice(self) -> str | None:
         """What does better, where pocketsphinx has to do; `add` says it once."""
-        if self._whisper or self._model:
+        if self._whisper or not self._auto:
             return None
+        if self._model:
+            return f'{_ROUGHLY}: speech.model needs faster-whisper; pip install "reelcue[asr]", and add again'
         return _ADVICE.format(megabytes=hub.WHISPER["whisper-small"].megabytes)
 
     def sidecars(self, video: "Video") -> Sequence[Path]:
         return ()
 
     def observe(self, video: "Video", span: Span | None, seen: Sequence[Observation]) -> Iterator[Observation]:
-        told = sum(row.span.seconds for row in seen if row.kind == "speech")
+        told = sum(row.span.seconds for row in seen if row.kind == "speech" and not row.data.get("forced"))
         if self._auto and told > TOLD * (span.seconds if span else video.duration):
             return
         if self._mute:

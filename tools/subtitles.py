@@ -34,11 +34,15 @@ SAME = 0.5  # share of lines already told by another file, from which a file is 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Lines of one file or track and how they are told apart: the file's name or "track 2"."""
+    """Lines of one file or track and how they are told apart: the file's name or "track 2".
+
+    `forced` ones tell only what nobody understands, such as signs and a few words in another language.
+    """
 
     name: str
     language: str | None
     lines: tuple[Line, ...]
+    forced: bool = False
 
 
 class Subtitles:
@@ -161,14 +165,15 @@ def _language(path: Path) -> str | None:
     return next((tags[0] for tags in found if tags), None)
 
 
-def _speech(video: "Video", name: str, script: Script, language: str | None) -> Iterator[Source]:
+def _speech(video: "Video", name: str, script: Script, language: str | None, forced: bool = False) -> Iterator[Source]:
     for note in script.notes:
         video.note(f"{name}: {note}")
     if script.kind in NOT_SPEECH:
         video.note(f"{name}: holds {script.kind}, not speech; not read")
     elif script.lines:
         text = " ".join(line.text for line in script.lines[:200])
-        yield Source(name, language or language_tag(script.language) or script_language(text), script.lines)
+        spoken = language or language_tag(script.language) or script_language(text)
+        yield Source(name, spoken, script.lines, forced or "forced" in name.casefold().split("."))
 
 
 def _tracks(video: "Video") -> Iterator[Source]:
@@ -187,7 +192,7 @@ def _tracks(video: "Video") -> Iterator[Source]:
         lines, notes = lines_of(events)
         if lines and language:
             told.add(language)
-        yield from _speech(video, f"track {stream.index}", Script(lines, notes=notes), language)
+        yield from _speech(video, f"track {stream.index}", Script(lines, notes=notes), language, stream.forced)
 
 
 def _distinct(sources: Iterator[Source]) -> Iterator[Source]:
@@ -216,5 +221,6 @@ def _within(video: "Video", source: Source) -> Iterator[Line]:
 
 def _data(source: Source, line: Line) -> dict[str, Any]:
     words = [[start, end, text, None] for start, end, text in line.words]
-    data = {"language": source.language, "speaker": line.speaker, "words": words, "source": source.name}
+    data = {"language": source.language, "speaker": line.speaker, "words": words, "source": source.name,
+            "forced": source.forced}  # fmt: skip
     return {key: value for key, value in data.items() if value}

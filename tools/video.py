@@ -121,6 +121,7 @@ class Video:
 
     def sound(self, span: Span | None = None, rate: int = 16000, channels: int = 1) -> Timed[NDArray[np.float32]]:
         """Sound in pieces: (second of the first sample, (n, channels) float32 in -1..1), `rate` samples a second.
+        What is louder is limited, and what is no number is silence.
 
         Pieces follow each other closely unless the file has a gap. Channels: 1 or 2. Nothing comes from a file without
         sound.
@@ -286,7 +287,7 @@ class Video:
         for piece in pieces:
             if self.listener:
                 self.listener(piece[0])
-            yield piece
+            yield piece[0], np.clip(np.nan_to_num(piece[1], posinf=0, neginf=0), -1, 1)
 
     def _cues(self, stream: Stream) -> Iterator[Cue]:
         """Cues as they come; one without an end has its start for it."""

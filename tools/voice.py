@@ -85,11 +85,11 @@ class _Activity:
         self.now = self._start = start  # `now` is the end of what was taken
         self._points = Endpointer(sample_rate=RATE, vad_mode=0)
         self._held, self._voice, self._from = b"", list[bytes](), start
+        self._speaking = False  # a cut may come between two frames of an utterance
 
     def take(self, samples: "NDArray[np.float32]") -> Iterator[Stretch]:
         self.now += len(samples) / RATE
-        limited = np.clip(np.nan_to_num(samples), -1, 1)
-        held = self._held + (limited * 32767).astype(np.int16).tobytes()
+        held = self._held + (samples * 32767).astype(np.int16).tobytes()
         size = self._points.frame_bytes
         last = len(held) - len(held) % size
         for at in range(0, last, size):
@@ -103,13 +103,14 @@ class _Activity:
 
     def _heard(self, voice: bytes | None) -> Iterator[Stretch]:
         if voice is not None:
-            if not self._voice:
-                self._from = self._start + self._points.speech_start
+            if not self._speaking:
+                self._speaking, self._from = True, self._start + self._points.speech_start
             self._voice.append(voice)
             if len(self._voice) * self._points.frame_length >= LONGEST:
                 yield from self._cut(math.ceil(_QUIET / self._points.frame_length))
         if not self._points.in_speech:
             yield from self._cut(0)
+            self._speaking = False
 
     def _cut(self, last: int) -> Iterator[Stretch]:
         """What is there, up to the quietest of the last frames."""

@@ -143,7 +143,7 @@ def timeline(out: Console, rows: Sequence["Row"], unit: str) -> None:
     if not rows:
         out.print("no rows; see what was looked for with: reelcue show VIDEO")
         return
-    cells = ((period(row.span.start, row.span.end, unit), row.kind, safe(row.text)) for row in rows)
+    cells = ((period(row.span.start, row.span.end, unit), _kind(row), safe(row.text)) for row in rows)
     _table(out, ("time", "kind", "text"), cells)
 
 
@@ -302,5 +302,5 @@ def _table(out: Console, head: Sequence[str], rows: Iterable[Sequence[str | Text
     out.print(table)
 
 
-def _kind(found: "Segment | Citation") -> str:
+def _kind(found: "Segment | Citation | Row") -> str:
     return f"{found.kind} (rough)" if found.rough else found.kind
