@@ -44,7 +44,7 @@ class Actions:
         with self._step("search", {"query": query, "kinds": list(kinds) if kinds else None, "k": k}) as found:
             if self.videos:
                 hits = self._library.search(query, scope=self._scope, kinds=kinds, within=self.within, k=k)
-                found += [hit.segment for hit in hits]
+                found += [hit.segment for hit in hits if hit.segment.video in self.videos]  # another may have come
         return found
 
     def timeline(self, kinds: Sequence[str], videos: Sequence[str] | None = None) -> list[tuple[Segment, Row]]:
@@ -64,7 +64,8 @@ class Actions:
         with self._step("count", {"words": words}) as found:
             if self.videos:
                 every = self._library.mentions(words, scope=self._scope, within=self.within)
-                found += (one for one in every if Quote(one.segment, one.rows).legible)
+                mine = (one for one in every if one.segment.video in self.videos)
+                found += (one for one in mine if Quote(one.segment, one.rows).legible)
         by_video: dict[str, list[Mention]] = {}
         for mention in found:
             by_video.setdefault(mention.segment.video, []).append(mention)

@@ -101,7 +101,7 @@ def _outcome(work: Work) -> Added:
     state: State = "failed" if work.errors else "added" if work.new else "updated" if work.ran else "known"
     problems: Sequence[str] = work.row.facts.get("problems", ()) if work.new or work.ran else ()
     notes = [*work.notes, *problems]
-    return Added(work.path, state, work.row.id, work.row.name, "; ".join(work.errors) or None, notes=notes)
+    return Added(work.path, state, work.row.id, line(work.path.name), "; ".join(work.errors) or None, notes=notes)
 
 
 def _counted(store: Store, results: Sequence[Added]) -> list[Added]:

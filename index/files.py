@@ -103,6 +103,16 @@ def offline(row: VideoRow) -> bool:
     return about is None or about[0] != row.size
 
 
+def holds(row: VideoRow, file: Path) -> bool:
+    """Whether a file has the content of a video; read only where its size fits and its time of change does not."""
+    about = stamp(file)
+    if about is None or about[0] != row.size:
+        return False
+    with suppress(VideoError):
+        return about[1] == row.mtime_ns or digest(file) == row.digest
+    return False
+
+
 def is_timeline(path: Path) -> bool:
     """Whether a file is a timeline made elsewhere (JSON lines) and no video."""
     return path.suffix.lower() == ".jsonl" or path.name.endswith(RECORDED)

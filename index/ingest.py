@@ -80,6 +80,7 @@ class Ingest:
         self._portable: dict[int, bool] = {}
         self._advised: set[str] = set()
         self._store.requeue()
+        self._queued = {job.video for job in store.jobs(state="queued")}
 
     # What there is to do
 
@@ -88,7 +89,7 @@ class Ingest:
 
         Tells of tools that are newer than what the videos have of them, once for each.
         """
-        total, wanted = Estimate(), list[tuple[JobSpec, bool]]()
+        total, wanted = Estimate(), list[tuple[JobSpec, bool | None]]()
         older: dict[tuple[str, str, str], int] = defaultdict(int)
         for work in works:
             self.stop()
@@ -103,10 +104,12 @@ class Ingest:
             self._on_event(Event("note", message=message))
         return total
 
-    def _missing(self, work: Work, older: dict[tuple[str, str, str], int] | None = None) -> list[tuple[JobSpec, bool]]:
-        """Jobs of the tools that remain which are not done, and whether they are to be done again. From now on only
-        those tools remain, and what builds on them."""
-        missing: list[tuple[JobSpec, bool]] = []
+    def _missing(
+        self, work: Work, older: dict[tuple[str, str, str], int] | None = None
+    ) -> list[tuple[JobSpec, bool | None]]:
+        """Jobs of the tools that remain which are not done, and whether they are to be done again; None for those that
+        are done although another one was queued. From now on only those tools remain, and what builds on them."""
+        missing: list[tuple[JobSpec, bool | None]] = []
         names: set[str] = set()
         for tool in work.todo:
             with self._guard(work, tool.name, []):
@@ -115,7 +118,10 @@ class Ingest:
                 if current is None or again:
                     missing.append((spec, again))
                     names.add(tool.name)
-                elif current.version != tool.version and older is not None:
+                    continue
+                if older is None or work.row.id in self._queued:
+                    missing.append((spec, None))
+                if current.version != tool.version and older is not None:
                     older[tool.name, current.version, tool.version] += 1
         for _ in work.todo:  # as often as one builds on another
             kinds = {kind for tool in work.todo if tool.name in names for kind in tool.kinds}
@@ -303,8 +309,9 @@ class Ingest:
         the mean of its segments'. Those with vectors of another model keep these until `reelcue reindex`."""
         if self._embedder is None:
             return
-        if video is None and stale(self._store, self._embedder):
-            self._on_event(Event("note", message=STALE))
+        if stale(self._store, self._embedder):
+            if video is None:
+                self._on_event(Event("note", message=STALE))
             return
         changed = fill(self._store, self._embedder, video, lambda made: self.stop())
         for id in sorted(changed | ({video} if video else set())):

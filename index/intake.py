@@ -11,7 +11,7 @@ from ..tools.base import FrameTool, Tool
 from ..tools.errors import VideoError
 from ..tools.text import line
 from ..tools.video import Video
-from .files import digest, offline, stamp
+from .files import digest, holds, stamp
 from .known import KnownVideo
 from .recorded import learn
 from .rows import JobRow, JobSpec, VideoRow
@@ -95,7 +95,7 @@ class Intake:
     def _known(self, file: Path, old: VideoRow, about: tuple[int, int], here: Sequence[VideoRow]) -> Work:
         notes = []
         place = Path(old.path or file)
-        if place != file and not offline(old):
+        if place != file and holds(old, place):
             notes.append(f"holds just what {line(str(place))} holds; it is kept once, under that name")
             row = self._described(old, place, {})
         else:

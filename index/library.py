@@ -166,9 +166,7 @@ class Library:
         """
         flag = cancel or Flag()
         known = {Path(row.path): (row.size, row.mtime_ns) for row in self.videos() if row.path}
-        watch = Watch(
-            [Path(path) for path in paths], self.path, known, lambda said: on_event(Event("note", message=said))
-        )
+        watch = Watch(list(map(Path, paths)), self.path, known, lambda said: on_event(Event("note", message=said)))
         while not flag.is_set():
             if due := watch.look(clock()):
                 try:
@@ -255,6 +253,8 @@ class Library:
             raise UsageError(f"no level {line(level)!r}; there are {', '.join(LEVELS)}")
         tools = [tool for given in self._tools for tool in self._at(LEVELS[level], given)]
         names = [tool.name for tool in tools]
+        if self._tools and not tools:
+            raise UsageError(f"level {level} leaves out all of the tools that were chosen; choose others, or no level")
         if twice := {name for name in names if names.count(name) > 1}:
             raise UsageError(f"there are several tools of the name {', '.join(sorted(twice))}; choose one of each")
         if unknown := sorted(set(refresh) - set(names)):

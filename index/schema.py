@@ -8,6 +8,7 @@ APPLICATION = 0x7265656C  # "reel": tells a library from any other SQLite file
 
 # A segment's number is its video's number shifted by BLOCK bits, plus a count. All segments of one video therefore lie
 # in one range of numbers, whenever they were written, and FTS5 searches one video by that range alone, without a join.
+TOKENS = "tokenize = 'porter unicode61 remove_diacritics 2'"  # how words are told apart in full-text search
 BLOCK = 24
 
 _VIDEOS = """
@@ -139,9 +140,9 @@ CREATE TABLE turns (
     created TEXT NOT NULL
 )"""
 
-_SEARCH = """
+_SEARCH = f"""
 CREATE VIRTUAL TABLE segments_fts USING fts5 (
-    terms, content = 'segments', content_rowid = 'n', tokenize = 'porter unicode61 remove_diacritics 2'
+    terms, content = 'segments', content_rowid = 'n', {TOKENS}
 )"""
 
 # A deleted segment leaves a tombstone until the vector index has forgotten it; the same segment written again lifts it.

@@ -63,6 +63,9 @@ def choose(scope: Scope, rows: Sequence[VideoRow]) -> Chosen:
 def _in_folder(folder: str, rows: Sequence[VideoRow]) -> list[VideoRow]:
     here = place(folder)
     found = [row for row in rows if row.path and place(row.path).is_relative_to(here)]
+    if not found:  # it may have been added by another name of the folder
+        real = here.resolve()
+        found = [row for row in rows if row.path and Path(row.path).resolve().is_relative_to(real)]
     if not found:
         raise UsageError(f"no video of the library lies in {line(str(here))}; add it with: reelcue add {line(folder)}")
     return found
@@ -88,5 +91,6 @@ def _window(row: VideoRow, since: datetime | None, until: datetime | None) -> Sp
 
 
 def named(text: str) -> Scope:
-    """The scope of what a person calls a folder or a source: a folder where there is one of that name."""
-    return Scope(folder=text) if Path(text).is_dir() else Scope(source=text)
+    """The scope of what a person calls a folder or a source: a folder where there is one of that name, or where it is
+    written as a path, for a drive may not be mounted."""
+    return Scope(folder=text) if Path(text).is_dir() or Path(text).name != text else Scope(source=text)

@@ -114,8 +114,8 @@ class Store(Ledger):
         self.queue_all([(spec, again)])
         return next(job for job in self.jobs(spec.video) if job.key == spec.key)
 
-    def queue_all(self, wanted: Sequence[tuple[JobSpec, bool]]) -> None:
-        """Queues many jobs like `queue`, all or none."""
+    def queue_all(self, wanted: Sequence[tuple[JobSpec, bool | None]]) -> None:
+        """Queues many jobs like `queue`, all or none. Those with None are done: what was queued instead is dropped."""
         if not wanted:
             return
         with self._transaction() as db:
@@ -126,12 +126,13 @@ class Store(Ledger):
                     " AND rows = 0 AND state IN ('queued', 'failed', 'blocked')",
                     (*columns.slot(spec), spec.key),
                 )
-                db.execute(
-                    f"{columns.insert('jobs', columns.SPEC + ', state, created')}"
-                    " ON CONFLICT (key) DO UPDATE SET state = 'queued', error = NULL, attempts = 0"
-                    " WHERE state IN (SELECT value FROM json_each(?))",
-                    (*columns.from_spec(spec), "queued", _now(), json.dumps(redo)),
-                )
+                if again is not None:
+                    db.execute(
+                        f"{columns.insert('jobs', columns.SPEC + ', state, created')}"
+                        " ON CONFLICT (key) DO UPDATE SET state = 'queued', error = NULL, attempts = 0"
+                        " WHERE state IN (SELECT value FROM json_each(?))",
+                        (*columns.from_spec(spec), "queued", _now(), json.dumps(redo)),
+                    )
 
     def start(self, job: JobRow) -> bool:
         """Takes a queued job; false when another has taken it or it is gone."""

@@ -11,19 +11,22 @@ from typing import Literal
 from ..tools.errors import ToolFailed
 from ..tools.replay import Recorded, Replay, read
 from ..tools.text import line
-from .files import stamp
+from .files import place, stamp
 from .ingest import Ingest
 from .recorded import learn
 from .rows import JobSpec, VideoRow
 from .store import Store
 
-State = Literal["added", "known"]
+State = Literal["added", "known", "updated"]
 
 
 def add_timelines(
     store: Store, ingest: Ingest, path: Path, recorded_at: str | None, source: str | None
 ) -> list[tuple[VideoRow, State]]:
-    """A video row for each video that the file names. Raises ToolFailed naming file and line for anything else."""
+    """A video row for each video that the file names, in place of what it said of that video when it was added before.
+
+    Raises ToolFailed naming file and line for anything else.
+    """
     groups: dict[str, list[Recorded]] = defaultdict(list)
     for recorded in read(path):
         groups[recorded.video].append(recorded)
@@ -34,7 +37,20 @@ def add_timelines(
     if mixed := [name for name, group in groups.items() if len({recorded.unit for recorded in group}) > 1]:
         raise ToolFailed(f"{line(str(path))}: mixes units for {mixed[0]}; use seconds or index, not both")
     rows = {name: _row(name, group, path) for name, group in groups.items()}
-    return [_add(store, ingest, path, rows[name], group, recorded_at, source) for name, group in groups.items()]
+    new = {row.id for row in rows.values()}
+    older = {
+        row.name: row
+        for row in store.videos()
+        if row.facts.get("timeline") == str(place(path)) and row.name in rows and row.id not in new
+    }
+    added = []
+    for name, group in groups.items():
+        old = older.get(name)
+        row, state = _add(store, ingest, path, rows[name], group, recorded_at, source, old)
+        if old:
+            store.remove_video(old.id)
+        added.append((row, "updated" if old else state))
+    return added
 
 
 def _row(name: str, group: Sequence[Recorded], path: Path) -> VideoRow:
@@ -43,7 +59,8 @@ def _row(name: str, group: Sequence[Recorded], path: Path) -> VideoRow:
     whole = blake2b(json.dumps([name, group[0].unit, lines], sort_keys=True).encode()).hexdigest()
     unit: Literal["seconds", "index"] = "index" if group[0].unit == "index" else "seconds"
     size, changed = stamp(path) or (0, 0)
-    return VideoRow(whole[:16], whole, name, None, size, changed, max(o.span.end for o in seen), unit)
+    facts = {"timeline": str(place(path))}
+    return VideoRow(whole[:16], whole, name, None, size, changed, max(o.span.end for o in seen), unit, facts=facts)
 
 
 def _add(
@@ -54,9 +71,12 @@ def _add(
     group: Sequence[Recorded],
     recorded_at: str | None,
     source: str | None,
+    before: VideoRow | None,
 ) -> tuple[VideoRow, State]:
+    """`before` is what the file said of the video when it was added before, if that was something else."""
     seen = [recorded.observation for recorded in group]
-    old = store.video(row.id)
+    known = store.video(row.id)
+    old = known or before
     if learnt := learn(recorded_at, row.name, {}):
         row = replace(row, recorded_at=learnt[0], recorded_from=learnt[1])
     if old and not recorded_at:
@@ -68,4 +88,4 @@ def _add(
     if store.current(spec) is None and store.start(job := store.queue(spec)):
         ingest.commit(path, row, job, seen, 0.0)
         ingest.embed(row.id)
-    return row, "known" if old else "added"
+    return row, "known" if known else "added"

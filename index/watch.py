@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ..tools.replay import Replay
+from ..tools.subtitles import Subtitles
 from ..tools.text import line
 from .files import Skipped, expand, stamp
+from .known import KnownVideo
 
 EVERY = 2.0  # seconds between two looks
 SETTLED = 10.0  # seconds for which size and time of change of a file that is no longer written to stay the same
@@ -13,9 +16,9 @@ Stamp = tuple[int, int]
 
 
 class Watch:
-    """Tells files that have stopped growing, each once until it changes; one that fails later is not tried again before
-    that. `known` are stamps of files that need not come to rest: they are told by the first look. `say` is told what is
-    waited for.
+    """Tells files that have stopped growing, with the subtitles and recorded observations beside them, each once until
+    one of these changes; one that fails later is not tried again before that. `known` are stamps of files that need not
+    come to rest: they are told by the first look. `say` is told what is waited for.
     """
 
     def __init__(
@@ -23,8 +26,8 @@ class Watch:
     ) -> None:
         self._paths, self._but, self._say = paths, but, say
         self._known = dict(known)
-        self._told: dict[Path, Stamp] = {}
-        self._waiting: dict[Path, tuple[Stamp, float]] = {}
+        self._told: dict[Path, Sequence[Stamp | None]] = {}
+        self._waiting: dict[Path, tuple[Sequence[Stamp | None], float]] = {}
         self._skipped: set[Path] = set()
 
     def look(self, now: float) -> list[Path]:
@@ -32,13 +35,13 @@ class Watch:
         files = dict(self._files())
         self._told = {path: told for path, told in self._told.items() if path in files}
         waited = {path for path in self._waiting if path in files}
-        waiting: dict[Path, tuple[Stamp, float]] = {}
+        waiting: dict[Path, tuple[Sequence[Stamp | None], float]] = {}
         due = []
         for path, about in files.items():
             if self._told.get(path) == about:
                 continue
             before, since = self._waiting.get(path, (None, now))
-            if self._known.get(path) == about or (before == about and now - since >= SETTLED and _readable(path)):
+            if self._known.get(path) == about[0] or (before == about and now - since >= SETTLED and _readable(path)):
                 self._told[path] = about
                 due.append(path)
             else:
@@ -50,16 +53,25 @@ class Watch:
             self._say(f"waiting until {which} not changed for {SETTLED:.0f} s")
         return due
 
-    def _files(self) -> Iterator[tuple[Path, Stamp]]:
-        """What is there now. A named folder may be empty yet, and a named file not there."""
+    def _files(self) -> Iterator[tuple[Path, Sequence[Stamp | None]]]:
+        """What is there now: files, with the stamps of each and of what is beside it. A named folder may be empty yet,
+        and a named file not there."""
         for found in expand(self._paths, self._but):
             if isinstance(found, Path):
                 about = stamp(found)
                 if about and not found.is_dir():
-                    yield found, about
+                    yield found, (about, *(stamp(path) for path in _beside(found)))
+                elif not about and found not in self._skipped:
+                    self._skipped.add(found)
+                    self._say(f"waiting until {line(str(found))} is there")
             elif found.path not in self._skipped:
                 self._skipped.add(found.path)
                 self._say(_told(found))
+
+
+def _beside(file: Path) -> list[Path]:
+    video = KnownVideo(file, file.parent, "", 0.0)
+    return [path for tool in (Subtitles(), Replay()) for path in tool.sidecars(video)]
 
 
 def _readable(path: Path) -> bool:

@@ -50,7 +50,7 @@ PLACES = {
     "rapidocr": ("tools/textlines.py",),
     "rich": ("ui/*.py",),
     "safetensors": ("tools/bert.py",),
-    "sqlite3": ("index/store.py",),
+    "sqlite3": ("index/store.py", "index/mentions.py"),
     "tokenizers": ("tools/embed.py",),
     "tomllib": ("agent/settings.py", "agent/question.py"),
     "torch": (),

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -169,7 +169,7 @@ class TestAnswers:
         assert not Agent(library).ask("How much did the telescope cost?").found
 
 
-def roughly(path: Path, *passages: list[tuple[str, float | None]]) -> Path:
+def roughly(path: Path, *passages: Sequence[tuple[str, float]]) -> Path:
     """A recorded timeline of rough passages, a hundred seconds apart: words and how sure they are."""
     rows = [
         {
@@ -200,13 +200,9 @@ class TestRoughWords:
     def test_are_quoted_as_the_text_has_them(self, tmp_path: Path) -> None:
         words = [["the", 0.9], ["well", 0.9], ["-known", 0.8], ["harbour", 0.9], ["swims", 0.1], ["sinks", 0.2]]
         row = {
-            "video": "talk.mp4",
-            "kind": "speech",
-            "start": 0,
-            "end": 5,
-            "text": "the well-known harbour swims sinks",
-        }
-        row["data"] = {"rough": True, "words": [[0, 1, *word] for word in words] + [[4, 5, "no score"]]}
+            "video": "talk.mp4", "kind": "speech", "start": 0, "end": 5, "text": "the well-known harbour swims sinks",
+            "data": {"rough": True, "words": [[0, 1, *word] for word in words] + [[4, 5, "no score"]]},
+        }  # fmt: skip
         (tmp_path / "a.jsonl").write_text(json.dumps(row))
         with Library(tmp_path / "library", tools=()) as lib:
             lib.add([tmp_path / "a.jsonl"])

@@ -160,10 +160,16 @@ class TestWithoutMedia:
         assert [(a.state, a.video) for a in again] == [("known", first.video)] * 2
         assert lib.jobs(first.video or "") == jobs
 
-    def test_changed_is_another_one(self, lib: Library, tmp_path: Path) -> None:
-        first = lib.add([written(tmp_path / "a.jsonl", record())])[0]
-        second = lib.add([written(tmp_path / "a.jsonl", record(text="Good evening."))])[0]
-        assert second.state == "added" and second.video != first.video and len(lib.videos()) == 2
+    def test_changed_takes_the_place_of_what_it_said(self, lib: Library, tmp_path: Path) -> None:
+        path = written(tmp_path / "a.jsonl", record(), record(video="other.mp4"))
+        first, other = lib.add([path], source="door")
+        written(path, record(text="Good evening."), record(video="other.mp4"))
+        second, same = lib.add([path])
+        assert (second.state, same.state, same.video) == ("updated", "known", other.video)
+        assert second.video != first.video and {row.id for row in lib.videos()} == {second.video, other.video}
+        assert lib.find(second.video or "").source == "door"
+        copy = lib.add([written(tmp_path / "b.jsonl", record(text="Another talk."))])[0]
+        assert copy.state == "added" and len(lib.videos()) == 3
 
     def test_may_count_turns_instead_of_seconds(self, lib: Library, tmp_path: Path) -> None:
         turns = [record(unit="index", start=n, end=n + 1, text=f"Turn {n}.") for n in range(0, 60, 20)]

@@ -107,9 +107,17 @@ class TestWhatIsReady:
         said: list[str] = []
         watch = Watch([tmp_path / "later.mp4", tmp_path / "empty"], tmp_path / "library", {}, said.append)
         (tmp_path / "empty").mkdir()
-        assert watch.look(0) == [] and said == []
+        assert watch.look(0) == watch.look(1) == []
+        assert said == [f"waiting until {tmp_path / 'later.mp4'} is there"]
         (tmp_path / "later.mp4").write_bytes(b"1")
         assert watch.look(1) == [] and watch.look(1 + SETTLED) == [tmp_path / "later.mp4"]
+
+    def test_again_when_subtitles_come(self, tmp_path: Path) -> None:
+        (tmp_path / "a.mp4").write_bytes(b"1")
+        watch = Watch([tmp_path], tmp_path / "library", {}, lambda said: None)
+        assert watch.look(0) == [] and watch.look(SETTLED) == [tmp_path / "a.mp4"] and watch.look(99) == []
+        (tmp_path / "a.en.srt").write_text("1")
+        assert watch.look(100) == [] and watch.look(100 + SETTLED) == [tmp_path / "a.mp4"]
 
     def test_a_circle_is_named_once(self, folder: Path) -> None:
         watched = Watched(folder)

@@ -57,7 +57,7 @@ def mention(found: "Mention", videos: Mapping[str, "VideoRow"]) -> dict[str, Any
     return {
         "video": segment.video, "name": videos[segment.video].name, "start": round(span.start, 3),
         "end": round(span.end, 3), "kind": segment.kind, "text": found.text,
-        "language": segment.language,
+        "language": segment.language, "rough": segment.rough,
     }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def mentions(query: str, found: Sequence["Mention"], videos: Mapping[str, "Video
 
 def table(found: Iterable["Mention"], videos: Mapping[str, "VideoRow"]) -> None:
     """Comma-separated values on stdout, a line for each as it is found."""
-    names = ("video", "name", "start", "end", "kind", "text", "language")
+    names = ("video", "name", "start", "end", "kind", "text", "language", "rough")
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
     for one in found:
