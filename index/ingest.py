@@ -80,7 +80,8 @@ class Ingest:
         self._portable: dict[int, bool] = {}
         self._advised: set[str] = set()
         self._store.requeue()
-        self._queued = {job.video for job in store.jobs(state="queued")}
+        left = store.jobs(state="queued")  # by calls that were broken off
+        self._left, self._unfinished = {job.key for job in left}, {job.video for job in left}
 
     # What there is to do
 
@@ -113,13 +114,13 @@ class Ingest:
         names: set[str] = set()
         for tool in work.todo:
             with self._guard(work, tool.name, []):
-                spec, again = self._spec(work, tool), tool.name in self._refresh
-                current = work.current(spec)
+                spec = self._spec(work, tool)
+                current, again = work.current(spec), self._again(spec)
                 if current is None or again:
                     missing.append((spec, again))
                     names.add(tool.name)
                     continue
-                if older is None or work.row.id in self._queued:
+                if older is None or work.row.id in self._unfinished:
                     missing.append((spec, None))
                 if current.version != tool.version and older is not None:
                     older[tool.name, current.version, tool.version] += 1
@@ -143,6 +144,10 @@ class Ingest:
             needs=tuple(job.key for job in given),
             kinds=tuple(tool.kinds),
         )
+
+    def _again(self, spec: JobSpec) -> bool:
+        """Whether a job is to be done again: now, or by a call that was broken off."""
+        return spec.tool in self._refresh or spec.key in self._left
 
     # Doing it
 
@@ -206,7 +211,8 @@ class Ingest:
 
     def _job(self, work: Work, tool: AnyTool) -> JobRow | None:
         """The job to run now, taken; None where it is current or what it needs is not there."""
-        spec, again = self._spec(work, tool), tool.name in self._refresh
+        spec = self._spec(work, tool)
+        again = self._again(spec)
         if work.current(spec) and not again:
             return None
         job = self._store.queue(spec, again=again)

@@ -113,6 +113,29 @@ class TestAgain:
             assert lib.search("XY") and not lib.search("AB")
             assert [(job.version, job.state) for job in lib.store.jobs()] == [("2", "done")]
 
+    def test_a_broken_off_refresh_leaves_nothing_waiting(self, tmp_path: Path, talk: Path) -> None:
+        flag = Flag()
+        scene = Plates("scene", kinds=("shot",))
+        with opened(tmp_path, scene, Plates(needs=("shot",))) as lib:
+            lib.add([talk])
+            scene.act = lambda video, seen: flag.set()
+            with pytest.raises(Cancelled):
+                lib.add([talk], refresh=["scene"], cancel=flag)
+            scene.act = lambda video, seen: None
+            assert lib.add([talk])[0].error is None and lib.add([talk])[0].state == "known"
+            assert {job.state for job in lib.store.jobs()} == {"done"} and lib.completed() == 1
+
+    def test_a_broken_off_refresh_by_a_newer_version_goes_on(self, tmp_path: Path, talk: Path) -> None:
+        with opened(tmp_path, Plates()) as lib:
+            lib.add([talk])
+        flag = Flag()
+        with opened(tmp_path, Plates(version="2", act=lambda video, seen: flag.set())) as lib:
+            with pytest.raises(Cancelled):
+                lib.add([talk], refresh=["plates"], cancel=flag)
+            assert lib.completed() == 0 and lib.add([talk])[0].state == "updated"
+            assert lib.completed() == 1 and lib.add([talk])[0].state == "known"
+            assert [(job.version, job.state) for job in lib.store.jobs()] == [("2", "done")]
+
     def test_other_options_run_it(self, tmp_path: Path, talk: Path) -> None:
         for rate, seen in ((5.0, 10), (2.0, 4), (2.0, 4)):
             with opened(tmp_path, Lights(rate=rate)) as lib:

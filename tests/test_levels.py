@@ -280,3 +280,8 @@ class TestLevels:
         with Library(tmp_path / "library", tools) as lib:
             lib.add([clip(tmp_path / "talk.mp4")], level="fast")
             assert set(self.runs(lib)) == {"subtitles", "plates"}
+
+
+def test_a_level_that_leaves_out_all_that_was_chosen_is_wrong_use(tmp_path: Path) -> None:
+    with Library(tmp_path / "library", tools=["speech"]) as lib, pytest.raises(UsageError, match="leaves out all"):
+        lib.add([tmp_path / "a.mp4"], level="fast")

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -16,7 +17,7 @@ from outside import Plates, clip
 
 from reelcue.index import estimate, library
 from reelcue.index.estimate import Estimate
-from reelcue.index.files import Skipped, expand, offline
+from reelcue.index.files import Skipped, digest, expand, offline
 from reelcue.index.ingest import Cancelled, Event
 from reelcue.index.library import Library
 from reelcue.tools.errors import LibraryError, ToolUnavailable
@@ -213,6 +214,21 @@ class TestPlaces:
         away.rename(drive)
         assert [file.state for file in lib.add([drive])] == ["known"] * 4
         assert not any(offline(row) for row in lib.videos())
+
+    def test_names_that_move_on_by_one_keep_each_content_apart(self, lib: Library, tmp_path: Path) -> None:
+        names = [clip(tmp_path / "in" / f"{n}.mp4", fps=5 + n) for n in range(3)]
+        for n, path in enumerate(names):  # all of one size, as a camera writes them
+            path.write_bytes(path.read_bytes() + bytes(100_000 - path.stat().st_size))
+            os.utime(path, (n, n))
+        ids = [added.video for added in lib.add([tmp_path / "in"])]
+        names[0].unlink()
+        for older, newer in pairwise(names):
+            newer.rename(older)
+        again = lib.add([tmp_path / "in"])
+        assert [(added.video, added.name) for added in again] == [(ids[1], "0.mp4"), (ids[2], "1.mp4")]
+        there = {row.id: row for row in lib.videos() if not offline(row)}
+        assert set(there) == {ids[1], ids[2]}
+        assert all(row.path and digest(Path(row.path)) == row.digest for row in there.values())
 
     def test_a_name_that_never_was_says_nothing_of_others(self, lib: Library, tmp_path: Path) -> None:
         lib.add([many(tmp_path / "few", 2)])

@@ -36,11 +36,30 @@ def found(lib: Library, query: str, **limits: object) -> list[tuple[str, float]]
 
 
 class TestMentions:
+    @pytest.mark.parametrize(
+        ("query", "texts"),
+        [
+            ("café", ("The cafe is closed.", "A café at the harbour.", "Tea.")),
+            ("cafe", ("The CAFÉ is closed.", "A cafe at the harbour.", "Tea.")),
+            ("organize", ("They organize it.", "The organization is big.", "Tea.")),
+            ("茶", ("我们喝茶。", "茶很好喝。", "Tea.")),
+        ],
+    )
+    def test_are_found_in_rows_as_in_passages(self, tmp_path: Path, query: str, texts: tuple[str, ...]) -> None:
+        with Library(tmp_path / "other", tools=()) as lib:
+            rows = (
+                {"video": "a", "kind": "speech", "start": n, "end": n + 1, "text": text} for n, text in enumerate(texts)
+            )
+            (tmp_path / "near.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+            lib.add([tmp_path / "near.jsonl"])
+            assert found(lib, query) == [("a", 0), ("a", 1)]
+
     def test_are_all_there_are_by_video_and_time(self, lib: Library) -> None:
         talk = [("talk.mp4", 0), ("talk.mp4", 100), ("talk.mp4", 200)]
         assert found(lib, "budget") == [*talk, ("plan.mp4", 100), ("=slides.mp4", 3)]
         assert found(lib, "the BUDGETS") == found(lib, "budget")
         assert found(lib, "预算") == [("=slides.mp4", 3)]
+        assert found(lib, "预") == [("=slides.mp4", 3)]
         assert found(lib, "zebra") == found(lib, "") == found(lib, "?!") == []
 
     def test_of_several_words_hold_them_all(self, lib: Library) -> None:

@@ -109,3 +109,12 @@ def test_commands_take_them(recorded: Path) -> None:
     assert [citation["name"] for citation in found["citations"]] == ["21.mp4"]
     assert "1 videos are left out" in run("search", "gate", "--since", "2026-11-24T21:00:00+00:00").stderr
     assert "there are gate, talks" in run("search", "gate", "--in", "roof", code=2).stderr
+
+
+def test_a_folder_goes_by_several_names_and_may_not_be_there(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    row = video("e", path=str(tmp_path / "link" / "e.mp4"))
+    assert ids(choose(Scope(folder=str(tmp_path / "disk")), [row])) == "e"
+    assert named("/films/door") == Scope(folder="/films/door") and named("door") == Scope(source="door")
+    assert ids(choose(named("/films/door"), ALL)) == "ab"
