@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ..tools import memory
 from ..tools.base import FrameTool, Observation, Tool
 from ..tools.errors import ReelcueError
 from ..tools.frame import Frame
@@ -58,6 +59,7 @@ def observe(
 ) -> Iterator[Found]:
     """What each tool finds in the whole video; frame tools share a decode pass. `needed` holds, by the tool's name, the
     observations it builds on. What `report` raises, if it is no Exception, ends it."""
+    memory.frugal()
     frame_tools = [tool for tool in tools if isinstance(tool, FrameTool)]
     for keys in (False, True):
         yield from _pass(video, [tool for tool in frame_tools if looks_at_keys(tool) is keys], keys, report)
