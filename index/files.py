@@ -118,8 +118,8 @@ def is_timeline(path: Path) -> bool:
     return path.suffix.lower() == ".jsonl" or path.name.endswith(RECORDED)
 
 
-def digest(path: Path, on_fraction: Callable[[float], None] | None = None) -> str:
-    """BLAKE2b of the whole file, in hex. Raises VideoError naming the file."""
+def digest(path: Path, on_fraction: Callable[[float], None] | None = None, most: int | None = None) -> str:
+    """BLAKE2b of the whole file, or of its first `most` bytes, in hex. Raises VideoError naming the file."""
     shown = line(str(path))
     try:
         if not path.exists():
@@ -129,14 +129,15 @@ def digest(path: Path, on_fraction: Callable[[float], None] | None = None) -> st
         if not path.is_file():
             raise VideoError(f"{shown}: is no regular file; name a video file")
         size, read, whole = path.stat().st_size, 0, blake2b()
+        last = size if most is None else most
         if not size:
             raise VideoError(f"{shown}: is empty; copy it again")
         with path.open("rb", buffering=0) as file:
-            while piece := file.read(_PIECE):
+            while piece := file.read(_PIECE if most is None else min(_PIECE, most - read)):
                 whole.update(piece)
                 read += len(piece)
                 if on_fraction:
-                    on_fraction(min(1.0, read / size))
+                    on_fraction(min(1.0, read / last))
     except OSError as error:
         raise VideoError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from error
     return whole.hexdigest()

@@ -1,5 +1,6 @@
 """Which video a file is: new, known, moved, a copy of another, or one that took its place; and its row."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -120,11 +121,25 @@ class Intake:
         return replace(row, source=source, recorded_at=at, recorded_from=origin)
 
     def _replaced(self, row: VideoRow, here: Sequence[VideoRow]) -> list[str]:
-        """Other videos whose file was at this path are offline from now on: no file has their size."""
-        gone = [other for other in here if other.id != row.id and other.size >= 0]
-        for other in gone:
-            self._store.put_video(replace(other, size=-1))
-        return [f"another file was here before; it stays, offline, until reelcue remove {other.id}" for other in gone]
+        """Other videos whose file was at this path are offline from now on: no file has their size. One that has only
+        grown is replaced."""
+        notes = []
+        for other in here:
+            if other.id != row.id and 0 < other.size < row.size and self._grew(other):
+                self._store.remove_video(other.id)
+                shutil.rmtree(self._media / other.id, ignore_errors=True)
+                notes.append("it has grown; what was seen of it before is replaced")
+            elif other.id != row.id and other.size >= 0:
+                self._store.put_video(replace(other, size=-1))
+                notes.append(f"another file was here before; it stays, offline, until reelcue remove {other.id}")
+        return notes
+
+    @staticmethod
+    def _grew(other: VideoRow) -> bool:
+        """Whether the file where a video was begins with it."""
+        with suppress(VideoError):
+            return digest(Path(other.path or ""), most=other.size) == other.digest
+        return False
 
     def _choice(self, tool: Tool | FrameTool, done: Sequence[JobRow], notes: list[str]) -> Iterator[Tool | FrameTool]:
         """The tool as it is used for a video of which these jobs are done.

@@ -230,6 +230,19 @@ class TestPlaces:
         assert set(there) == {ids[1], ids[2]}
         assert all(row.path and digest(Path(row.path)) == row.digest for row in there.values())
 
+    def test_a_recording_that_has_grown_is_one_video(self, lib: Library, tmp_path: Path) -> None:
+        whole = clip(tmp_path / "whole.ts", "It goes on.", seconds=8).read_bytes()
+        path = tmp_path / "in" / "whole.ts"
+        path.parent.mkdir()
+        path.write_bytes(whole[: len(whole) * 2 // 3])
+        shutil.copy(tmp_path / "whole.srt", path.with_suffix(".srt"))
+        (first,) = lib.add([path])
+        path.write_bytes(whole)
+        (second,) = lib.add([path])
+        assert second.state == "added" and second.video != first.video
+        assert any("it has grown" in note for note in second.notes)
+        assert [row.id for row in lib.videos()] == [second.video] and lib.store.counts() == {"speech": 1}
+
     def test_a_name_that_never_was_says_nothing_of_others(self, lib: Library, tmp_path: Path) -> None:
         lib.add([many(tmp_path / "few", 2)])
         (failed,) = lib.add([tmp_path / "fe"])

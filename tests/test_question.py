@@ -20,6 +20,8 @@ from reelcue.tools.errors import UsageError
         ("机器人回复了什么？", "written"),
         ("List all slide titles", "list"),
         ("When does the part about budgets begin?", "when"),
+        ("List all videos that mention Bergen.", "which"),
+        ("Show me the recordings about tax", "which"),
         ("In which part of the video is a slide shown?", "when"),
         ("What colour is the car?", "look"),
         ("How many people are in the room?", "look"),
