@@ -315,9 +315,8 @@ class Ingest:
         the mean of its segments'. Those with vectors of another model keep these until `reelcue reindex`."""
         if self._embedder is None:
             return
-        if stale(self._store, self._embedder):
-            if video is None:
-                self._on_event(Event("note", message=STALE))
+        if video is None and stale(self._store, self._embedder):
+            self._on_event(Event("note", message=STALE))
             return
         changed = fill(self._store, self._embedder, video, lambda made: self.stop())
         for id in sorted(changed | ({video} if video else set())):
