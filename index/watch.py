@@ -1,13 +1,15 @@
 """Watches files and folders by looking again and again: which files are new or changed, and have come to rest."""
 
+import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
-from ..tools.replay import Replay
-from ..tools.subtitles import Subtitles
+from ..tools.replay import SUFFIX as RECORDED
+from ..tools.subtitles import SUFFIXES
 from ..tools.text import line
 from .files import Skipped, expand, stamp
-from .known import KnownVideo
 
 EVERY = 2.0  # seconds between two looks
 SETTLED = 10.0  # seconds for which size and time of change of a file that is no longer written to stay the same
@@ -56,11 +58,15 @@ class Watch:
     def _files(self) -> Iterator[tuple[Path, Sequence[Stamp | None]]]:
         """What is there now: files, with the stamps of each and of what is beside it. A named folder may be empty yet,
         and a named file not there."""
+        sidecars = cache(_sidecars)
         for found in expand(self._paths, self._but):
             if isinstance(found, Path):
                 about = stamp(found)
                 if about and not found.is_dir():
-                    yield found, (about, *(stamp(path) for path in _beside(found)))
+                    names, start = sidecars(found.parent), f"{found.stem}."
+                    first = bisect_left(names, start)
+                    beside = names[first : bisect_left(names, start + chr(0x10FFFF), first)]
+                    yield found, (about, *(stamp(found.parent / name) for name in beside))
                 elif not about and found not in self._skipped:
                     self._skipped.add(found)
                     self._say(f"waiting until {line(str(found))} is there")
@@ -69,9 +75,12 @@ class Watch:
                 self._say(_told(found))
 
 
-def _beside(file: Path) -> list[Path]:
-    video = KnownVideo(file, file.parent, "", 0.0)
-    return [path for tool in (Subtitles(), Replay()) for path in tool.sidecars(video)]
+def _sidecars(folder: Path) -> list[str]:
+    """Names in a folder of what may belong to a video there, in order."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.lower().endswith((*SUFFIXES, RECORDED)))  # noqa: PTH208
+    except OSError:
+        return []
 
 
 def _readable(path: Path) -> bool:
