@@ -1,6 +1,7 @@
 """Every test runs in a folder of its own, without settings from outside and without a network."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,13 @@ from typing import Any
 import pytest
 
 LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """A shell has what it starts in the background ignore Ctrl-C, which is handed on to all that this starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
