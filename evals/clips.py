@@ -80,13 +80,12 @@ def repeat(path: Path, clip: Path, times: int) -> Path:
                 tracks = tracks or {track.index: target.add_stream_from_template(track) for track in source.streams}
                 end = shift
                 for packet in source.demux():
-                    if (
-                        packet.dts is not None and packet.pts is not None and packet.pts >= 0
-                    ):  # not what primes a decoder
-                        unit, at = packet.time_base, packet.stream.index
-                        packet.pts, packet.dts = (round(t + shift / unit) for t in (packet.pts, packet.dts))
-                        end = max(end, (packet.pts + (packet.duration or 0)) * unit)
-                        packet.stream = tracks[at]
-                        target.mux(packet)
+                    if packet.pts is None or packet.dts is None or packet.pts < 0:
+                        continue  # it ends a track, or primes its decoder
+                    unit, at = packet.time_base, packet.stream.index
+                    packet.pts, packet.dts = (round(t + shift / unit) for t in (packet.pts, packet.dts))
+                    end = max(end, (packet.pts + (packet.duration or 0)) * unit)
+                    packet.stream = tracks[at]
+                    target.mux(packet)
             shift = end
     return path

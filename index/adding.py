@@ -1,6 +1,5 @@
 """Adding files: which videos they are, then their jobs; one result for each, whatever becomes of it."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..tools.errors import LibraryError, ReelcueError
+from ..tools.subtitles import beginning
 from ..tools.text import line
 from .files import Skipped, is_timeline
 from .ingest import Event, Ingest
@@ -89,8 +89,7 @@ def _failed(path: Path, error: str, on_event: Callable[[Event], None]) -> Added:
 
 def _absent(folder: Path, known: Sequence[str]) -> str:
     """A word on the videos of the library that were in a folder that is not there, as a drive that is not mounted."""
-    below = f"{folder}{sep}"
-    count = bisect_left(known, below + chr(0x10FFFF)) - bisect_left(known, below)
+    count = len(beginning(known, f"{folder}{sep}"))
     if not count:
         return ""
     some = "1 video of the library was" if count == 1 else f"{count} videos of the library were"

@@ -1,13 +1,12 @@
 """Watches files and folders by looking again and again: which files are new or changed, and have come to rest."""
 
 import os
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from ..tools.replay import SUFFIX as RECORDED
-from ..tools.subtitles import SUFFIXES
+from ..tools.subtitles import SUFFIXES, beginning
 from ..tools.text import line
 from .files import Skipped, expand, stamp
 
@@ -63,9 +62,7 @@ class Watch:
             if isinstance(found, Path):
                 about = stamp(found)
                 if about and not found.is_dir():
-                    names, start = sidecars(found.parent), f"{found.stem}."
-                    first = bisect_left(names, start)
-                    beside = names[first : bisect_left(names, start + chr(0x10FFFF), first)]
+                    beside = beginning(sidecars(found.parent), f"{found.stem}.")
                     yield found, (about, *(stamp(found.parent / name) for name in beside))
                 elif not about and found not in self._skipped:
                     self._skipped.add(found)

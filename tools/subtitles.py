@@ -132,6 +132,11 @@ def _beginning(folder: Path, start: str) -> Sequence[str]:
         names = _listed.__wrapped__(folder, changed) if fresh else _listed(folder, changed)
     except OSError:
         return ()
+    return beginning(names, start)
+
+
+def beginning(names: Sequence[str], start: str) -> Sequence[str]:
+    """Of names in order, those that begin so."""
     first = bisect_left(names, start)
     return names[first : bisect_left(names, start + chr(0x10FFFF), first)]
 
